@@ -1,0 +1,2 @@
+//! The tool `coachwork`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! A remote car as a local Vehicle, over any transport.

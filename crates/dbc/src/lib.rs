@@ -1,0 +1,1 @@
+//! CAN frames to signals and back: a DBC file becomes a compiled codec.

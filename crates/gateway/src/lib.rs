@@ -1,0 +1,1 @@
+//! Serves any Vehicle over any transport and admits who may come in.

@@ -1,0 +1,1 @@
+//! A deterministic car with a manual clock, for everybody without a car.

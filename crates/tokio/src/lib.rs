@@ -1,0 +1,1 @@
+//! System clock, timers, TCP and spawning for Coachwork on tokio.

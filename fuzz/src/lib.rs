@@ -1,0 +1,4 @@
+//! Fuzz targets: one module each, whose `run` takes the fuzzer's bytes, drives the code and checks it against an oracle.
+//!
+//! *Invariant:* `run` panics only when an oracle disagrees; each module's unit test shows that it uses its input.
+//! *Next:* `fuzz_targets/` (libFuzzer's entry points), `tests/replay.rs` (seeds and past crashes on stable).

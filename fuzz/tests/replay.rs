@@ -1,0 +1,1 @@
+//! Runs every seed and every past crash through its target, on stable.
