@@ -1,0 +1,129 @@
+//! What is wrong with a line of a log, and where.
+//!
+//! *Invariant:* an error names the log, the line, the column and the cause.
+//! *Next:* `mod.rs`, which makes them from a `Flaw`.
+
+use std::sync::Arc;
+use std::{fmt, io};
+
+/// One line (or the reader behind it) could not be read: which log, which line and column, and why.
+#[derive(Debug)]
+pub struct LogError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    name: Arc<str>,
+    line: u64,
+    column: usize,
+    fault: LogFault,
+}
+
+/// What was wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogFault {
+    /// The line has none of the known shapes.
+    #[error("not a frame in any form this reads")]
+    NotAFrame,
+    /// The file is of another kind, named here; the iteration ends.
+    #[error("this is a {0} file, not a candump or CSV log")]
+    OtherFormat(&'static str),
+    /// The line is longer than [`MAX_LINE`](super::MAX_LINE) bytes; it was skipped up to its end.
+    #[error("the line is longer than {max} bytes", max = super::MAX_LINE)]
+    LineTooLong,
+    /// The time is not a number of seconds (or microseconds, in CSV) within the 292 years around 1970.
+    #[error("not a time")]
+    Time,
+    /// The channel is not a name of at most 23 printable ASCII characters.
+    #[error("not a channel")]
+    Channel,
+    /// The identifier is not hexadecimal, has the wrong number of digits, or is above its kind's largest.
+    #[error("not a CAN identifier")]
+    Identifier,
+    /// The payload is not hexadecimal bytes.
+    #[error("the payload is not hexadecimal bytes")]
+    Payload,
+    /// The payload does not fit its kind of frame.
+    #[error("the payload is longer than {max} bytes")]
+    PayloadTooLong {
+        /// What fits: 8, or 64 for CAN FD.
+        max: usize,
+    },
+    /// The length that the line states is not the length of the payload that follows.
+    #[error("the line says {said} bytes and has {found}")]
+    Length {
+        /// The length stated.
+        said: usize,
+        /// The bytes found; counting stops one above the stated.
+        found: usize,
+    },
+    /// The flags of the frame, or its length code, are not what the format has there.
+    #[error("not flags or a length code")]
+    Flags,
+    /// A CAN XL frame; only classic and FD frames are read.
+    #[error("a CAN XL frame; classic and FD frames are read")]
+    CanXl,
+    /// A whole frame was read and something unknown follows it.
+    #[error("unknown text after the frame")]
+    Trailing,
+    /// The file could not be opened or the reader failed; the iteration ends.
+    #[error("{0}")]
+    Io(#[source] io::Error),
+}
+
+impl LogError {
+    pub(super) fn new(name: &Arc<str>, line: u64, flaw: Flaw) -> Self {
+        Self(Box::new(Inner { name: Arc::clone(name), line, column: flaw.offset + 1, fault: flaw.fault }))
+    }
+
+    /// The log, by the name its reader was given.
+    pub fn log(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The line, from 1; 0 when nothing was read.
+    pub fn line(&self) -> u64 {
+        self.0.line
+    }
+
+    /// The column in bytes, from 1.
+    pub fn column(&self) -> usize {
+        self.0.column
+    }
+
+    /// What was wrong.
+    pub fn fault(&self) -> &LogFault {
+        &self.0.fault
+    }
+}
+
+impl fmt::Display for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { name, line, column, fault } = &*self.0;
+        match fault {
+            LogFault::Io(cause) if *line == 0 => write!(f, "{name}: {cause}"),
+            LogFault::Io(cause) => write!(f, "{name}: after line {line}: {cause}"),
+            LogFault::OtherFormat(_) => write!(f, "{name}: {fault}"),
+            fault => write!(f, "{name}:{line}:{column}: {fault}"),
+        }
+    }
+}
+
+impl std::error::Error for LogError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.0.fault)
+    }
+}
+
+/// A fault and where in the line it is; the reader adds log and line.
+#[derive(Debug)]
+pub(super) struct Flaw {
+    pub(super) offset: usize,
+    pub(super) fault: LogFault,
+}
+
+impl Flaw {
+    pub(super) const fn at(offset: usize, fault: LogFault) -> Self {
+        Self { offset, fault }
+    }
+}

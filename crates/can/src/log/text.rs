@@ -1,0 +1,261 @@
+//! Digits become numbers, without allocation and without panics.
+//!
+//! *Invariant:* nothing is rounded or cut: a number that does not fit, or has more decimals than a nanosecond, is `None`.
+//! *Next:* `candump.rs`, `console.rs`, `gvret.rs`, which read lines with these.
+
+use crate::{CanId, Frame};
+
+/// What is left of a line, and where in the line that is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rest<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Rest<'a> {
+    pub(super) fn new(line: &'a [u8], from: usize) -> Self {
+        Self { bytes: line.get(from..).unwrap_or_default(), offset: from }
+    }
+
+    pub(super) const fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    pub(super) const fn offset(self) -> usize {
+        self.offset
+    }
+
+    pub(super) fn first(self) -> Option<u8> {
+        self.bytes.first().copied()
+    }
+
+    pub(super) fn skip(self, count: usize) -> Self {
+        Self { bytes: self.bytes.get(count..).unwrap_or_default(), offset: self.offset + count }
+    }
+
+    /// Without the spaces it begins with. A tab is not a space here: candump indents its explanations with one.
+    pub(super) fn after_spaces(self) -> Self {
+        self.skip(self.bytes.iter().take_while(|b| **b == b' ').count())
+    }
+
+    /// The text up to `end`, and what follows it.
+    pub(super) fn until(self, end: u8) -> Option<(&'a [u8], Self)> {
+        let at = memchr::memchr(end, self.bytes)?;
+        Some((self.bytes.get(..at)?, self.skip(at + 1)))
+    }
+
+    /// The text up to the next space (or the end), and what follows, its spaces skipped.
+    pub(super) fn word(self) -> (&'a [u8], Self) {
+        let at = memchr::memchr(b' ', self.bytes).unwrap_or(self.bytes.len());
+        (self.bytes.get(..at).unwrap_or_default(), self.skip(at).after_spaces())
+    }
+}
+
+/// The value of a hexadecimal digit; 0xFF for every other byte.
+#[expect(clippy::indexing_slicing, reason = "a constant: an index out of bounds does not compile")]
+static HEX: [u8; 256] = {
+    let mut table = [0xFF; 256];
+    let mut byte = 0u8;
+    loop {
+        table[byte as usize] = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'A'..=b'F' => byte - b'A' + 10,
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => 0xFF,
+        };
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
+
+#[inline]
+pub(super) fn hex_digit(byte: u8) -> Option<u8> {
+    let value = digit(byte);
+    if value == 0xFF { None } else { Some(value) }
+}
+
+#[inline]
+fn digit(byte: u8) -> u8 {
+    HEX.get(usize::from(byte)).copied().unwrap_or(0xFF)
+}
+
+/// The byte that two digits spell; above 0xFF when they do not.
+#[inline]
+pub(super) fn hex_byte(high: u8, low: u8) -> Option<u8> {
+    let (high, low) = (digit(high), digit(low));
+    if (high | low) & 0xF0 == 0 { Some(high << 4 | low) } else { None }
+}
+
+/// A hexadecimal number of 1 to 8 digits.
+#[inline]
+pub(super) fn hex_u32(text: &[u8]) -> Option<u32> {
+    if text.is_empty() || text.len() > 8 {
+        return None;
+    }
+    let mut value = 0;
+    let mut bad = 0;
+    for byte in text {
+        let digit = digit(*byte);
+        bad |= digit;
+        value = value << 4 | u32::from(digit & 0xF);
+    }
+    if bad & 0xF0 == 0 { Some(value) } else { None }
+}
+
+/// An identifier as candump writes it: three digits, or eight; the bit 0x2000_0000 makes it an error class.
+#[inline]
+pub(super) fn identifier(text: &[u8]) -> Option<Identifier> {
+    const ERROR: u32 = 0x2000_0000;
+    let raw = hex_u32(text)?;
+    match text.len() {
+        3 => CanId::standard(raw).map(Identifier::Frame),
+        8 if raw & ERROR != 0 && raw >> 30 == 0 => Some(Identifier::Error(raw & !ERROR)),
+        8 => CanId::extended(raw).map(Identifier::Frame),
+        _ => None,
+    }
+}
+
+/// What an identifier's digits say.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Identifier {
+    Frame(CanId),
+    Error(u32),
+}
+
+/// A decimal number of at most 9 digits.
+pub(super) fn decimal(text: &[u8]) -> Option<u32> {
+    if text.is_empty() || text.len() > 9 {
+        return None;
+    }
+    text.iter().try_fold(0u32, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 { Some(value * 10 + u32::from(digit)) } else { None }
+    })
+}
+
+/// A decimal number with at most `decimals` (up to 18) digits after the point, in units of the last; more must be zeros.
+#[inline]
+pub(super) fn fixed(text: &[u8], decimals: u32) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix(b"-") {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let mut value: u64 = 0;
+    let mut rest = digits.iter();
+    let mut missing = decimals;
+    let mut seen = false;
+    for byte in rest.by_ref() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            if *byte == b'.' {
+                seen = seen && !rest.as_slice().is_empty();
+                break;
+            }
+            return None;
+        }
+        seen = true;
+        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+    }
+    for byte in rest {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 || (missing == 0 && digit != 0) {
+            return None;
+        }
+        if missing > 0 {
+            missing -= 1;
+            value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+        }
+    }
+    let value = i64::try_from(value.checked_mul(10u64.checked_pow(missing)?)?).ok()?;
+    if seen { Some(if negative { -value } else { value }) } else { None }
+}
+
+/// Seconds with decimals, in nanoseconds.
+#[inline]
+pub(super) fn seconds(text: &[u8]) -> Option<i64> {
+    fixed(text, 9)
+}
+
+/// `2009-03-20 15:24:11.123456`, in nanoseconds since 1970, read as UTC.
+pub(super) fn date(text: &[u8]) -> Option<i64> {
+    let [y @ .., b'-', m1, m2, b'-', d1, d2, b' ', h1, h2, b':', n1, n2, b':'] = text.get(..17)? else {
+        return None;
+    };
+    let (year, month, day) = (decimal(y)?, decimal(&[*m1, *m2])?, decimal(&[*d1, *d2])?);
+    let (hour, minute) = (decimal(&[*h1, *h2])?, decimal(&[*n1, *n2])?);
+    let second = seconds(text.get(17..)?)?;
+    let days = days_from_civil(i64::from(year), i64::from(month), i64::from(day))?;
+    if hour > 23 || minute > 59 || !(0..61_000_000_000).contains(&second) {
+        return None;
+    }
+    let minutes = days * 1440 + i64::from(hour * 60 + minute);
+    minutes.checked_mul(60_000_000_000)?.checked_add(second)
+}
+
+/// Days since 1970-01-01 of a date of the Gregorian calendar.
+fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let longest = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + i64::from(leap),
+        _ => return None,
+    };
+    if !(1..=longest).contains(&day) || !(1000..=9999).contains(&year) {
+        return None;
+    }
+    let y = if month <= 2 { year - 1 } else { year };
+    let era = y / 400;
+    let of_era = y - era * 400;
+    let of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
+    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+}
+
+/// Puts an optional time on a frame.
+pub(super) fn timed(frame: Frame, time: Option<i64>) -> Frame {
+    match time {
+        Some(time) => frame.with_time(time),
+        None => frame,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_exact_or_refused() {
+        assert_eq!(seconds(b"1436509052.249713"), Some(1_436_509_052_249_713_000));
+        assert_eq!(seconds(b"0000000000.352000"), Some(352_000_000));
+        assert_eq!(seconds(b"-1.5"), Some(-1_500_000_000));
+        assert_eq!(seconds(b"0.1234567890"), Some(123_456_789));
+        assert_eq!(seconds(b"0.1234567891"), None);
+        assert_eq!(seconds(b"9223372036.854775807"), Some(i64::MAX));
+        assert_eq!(seconds(b"9223372036.854775808"), None);
+        for bad in [&b""[..], b".", b"1.", b".5", b"-", b"1.2.3", b"1e3", b"+1"] {
+            assert_eq!(seconds(bad), None, "{}", String::from_utf8_lossy(bad));
+        }
+    }
+
+    #[test]
+    fn dates_are_utc() {
+        assert_eq!(date(b"1970-01-01 00:00:00.000000"), Some(0));
+        assert_eq!(date(b"2009-03-20 15:24:11.5"), Some(1_237_562_651_500_000_000));
+        assert_eq!(date(b"2024-02-29 00:00:00"), Some(1_709_164_800_000_000_000));
+        assert_eq!(date(b"2023-02-29 00:00:00"), None);
+        assert_eq!(date(b"2023-13-01 00:00:00"), None);
+        assert_eq!(date(b"9999-01-01 00:00:00"), None);
+    }
+
+    #[test]
+    fn identifiers_are_three_or_eight_digits() {
+        assert!(matches!(identifier(b"7FF"), Some(Identifier::Frame(id)) if !id.is_extended()));
+        assert!(matches!(identifier(b"000007FF"), Some(Identifier::Frame(id)) if id.is_extended()));
+        assert!(matches!(identifier(b"20000080"), Some(Identifier::Error(0x80))));
+        for bad in [&b"800"[..], b"40000000", b"C0000000", b"12", b"1234", b"00G", b""] {
+            assert!(identifier(bad).is_none());
+        }
+    }
+}
