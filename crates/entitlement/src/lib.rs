@@ -1,1 +1,35 @@
 //! Signed grants open a car's paid features, checked offline; a wrapper gates any Vehicle.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod car;
+mod cbor;
+mod claims;
+mod decision;
+mod entitlements;
+mod feature;
+mod features;
+mod grant;
+mod id;
+#[cfg(feature = "issuer")]
+mod issue;
+mod key;
+mod license;
+#[cfg(test)]
+mod test_grants;
+mod token;
+mod verify;
+
+pub use car::{Car, OwnerEpoch, VehicleId, VinError};
+pub use decision::{Decision, Reason, Verdict};
+pub use entitlements::{Entitlements, MAX_GRANTS, TooManyGrants};
+pub use feature::{Class, Feature, FeatureName, MAX_NAME, NameError, PaidClass, PaidFeature, SafetyError};
+pub use features::{FeatureId, Features, FeaturesError, MAX_FEATURES};
+pub use grant::{Grant, MAX_SECONDS};
+pub use id::{GrantId, IdError, KeyId, MAX_ID};
+#[cfg(feature = "issuer")]
+pub use issue::{Draft, IssueError, Issuer};
+pub use key::{KeyError, PublicKey};
+pub use license::LicenseState;
+pub use token::MAX_TOKEN;
+pub use verify::{MAX_KEYS, Verified, Verifier, VerifyError};
