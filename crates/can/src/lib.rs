@@ -6,7 +6,9 @@ mod channel;
 mod frame;
 mod id;
 pub mod log;
+mod math;
 
 pub use channel::{Channel, ChannelError};
 pub use frame::{Direction, Frame, FrameError};
 pub use id::CanId;
+pub use math::{Math, MathError, MathFault};
