@@ -1,1 +1,30 @@
-//! CAN frames to signals and back: a DBC file becomes a compiled codec.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(feature = "std"), no_std)]
+#![doc = include_str!("../README.md")]
+
+extern crate alloc;
+
+mod decode;
+mod encode;
+mod id;
+mod load;
+mod model;
+mod number;
+mod plan;
+
+pub use self::decode::{DecodeError, Decoded, SignalValue};
+pub use self::encode::{EncodeError, SignalKey, Value};
+pub use self::id::CanId;
+pub use self::load::diagnostic::{Code, Diagnostic, LoadError, LoadErrorKind, MAX_DIAGNOSTICS, Severity};
+pub use self::load::{Loaded, Options};
+pub use self::model::attribute::{
+    AttributeDefinition, AttributeObject, AttributeType, AttributeValue, Attributes,
+};
+pub use self::model::builder::{
+    BuildError, BuildErrorKind, DatabaseBuilder, MAX_MESSAGE_LENGTH, MessageBuilder,
+};
+pub use self::model::choices::Choices;
+pub use self::model::database::{Database, Match};
+pub use self::model::message::{Message, SignalIndex};
+pub use self::model::signal::{Availability, ByteOrder, Multiplexed, Signal, ValueType};
+pub use self::number::{Number, Raw};

@@ -1,0 +1,319 @@
+//! Text becomes tokens: words, numbers, quoted texts and single characters, with their places.
+//!
+//! *Invariant:* the position only grows within a statement; every step is a character boundary.
+//! *Next:* `parse.rs` asks for tokens.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+
+use super::diagnostic::Place;
+
+/// Every keyword that begins a statement, obsolete ones included.
+pub(super) const KEYWORDS: [&str; 31] = [
+    "VERSION",
+    "NS_",
+    "BS_",
+    "BU_",
+    "VAL_TABLE_",
+    "BO_",
+    "SG_",
+    "BO_TX_BU_",
+    "EV_",
+    "ENVVAR_DATA_",
+    "EV_DATA_",
+    "SGTYPE_",
+    "SGTYPE_VAL_",
+    "BA_DEF_SGTYPE_",
+    "BA_SGTYPE_",
+    "SIG_TYPE_REF_",
+    "CM_",
+    "BA_DEF_",
+    "BA_DEF_REL_",
+    "BA_DEF_DEF_",
+    "BA_DEF_DEF_REL_",
+    "BA_",
+    "BA_REL_",
+    "VAL_",
+    "SIG_GROUP_",
+    "SIG_VALTYPE_",
+    "SIGTYPE_VALTYPE_",
+    "SG_MUL_VAL_",
+    "CAT_DEF_",
+    "CAT_",
+    "FILTER",
+];
+
+/// Why a statement cannot be read.
+#[derive(Debug)]
+pub(super) struct Fail {
+    pub(super) place: Place,
+    pub(super) what: &'static str,
+    /// The text ended where more was needed.
+    pub(super) at_end: bool,
+}
+
+/// A position in the text.
+#[derive(Clone, Debug)]
+pub(super) struct Scan<'t> {
+    text: &'t str,
+    at: usize,
+    /// Where the last token ended.
+    last: usize,
+}
+
+const fn is_delimiter(byte: u8) -> bool {
+    matches!(byte, b':' | b';' | b',' | b'|' | b'@' | b'(' | b')' | b'[' | b']' | b'"')
+}
+
+/// Space, and control characters that some editors leave behind.
+const fn is_space(byte: u8) -> bool {
+    byte <= b' ' || byte == 0x7F
+}
+
+impl<'t> Scan<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, at: 0, last: 0 }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place(self.at)
+    }
+
+    /// The place behind the last token.
+    pub(super) fn behind(&self) -> Place {
+        Place(self.last)
+    }
+
+    pub(super) fn jump(&mut self, place: Place) {
+        self.at = place.0.min(self.text.len());
+        self.last = self.at;
+    }
+
+    pub(super) fn fail(&self, what: &'static str) -> Fail {
+        Fail { place: self.place(), what, at_end: self.at >= self.text.len() }
+    }
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.text.as_bytes().get(at).copied()
+    }
+
+    fn slice(&self, from: usize, to: usize) -> &'t str {
+        self.text.get(from..to).unwrap_or_default()
+    }
+
+    /// Skips space and line ends, and comments in the manner of C++.
+    pub(super) fn space(&mut self) {
+        loop {
+            while self.byte(self.at).is_some_and(is_space) {
+                self.at += 1;
+            }
+            if self.byte(self.at) != Some(b'/') || self.byte(self.at + 1) != Some(b'/') {
+                return;
+            }
+            self.at = self.line_end(self.at);
+        }
+    }
+
+    /// Skips space on this line.
+    fn blank(&mut self) {
+        while self.byte(self.at).is_some_and(|byte| is_space(byte) && byte != b'\n') {
+            self.at += 1;
+        }
+    }
+
+    /// Whether nothing is left on this line.
+    pub(super) fn at_line_end(&mut self) -> bool {
+        self.blank();
+        self.byte(self.at).is_none_or(|byte| byte == b'\n')
+    }
+
+    pub(super) fn at_end(&mut self) -> bool {
+        self.space();
+        self.at >= self.text.len()
+    }
+
+    /// The end of the line that holds this byte.
+    fn line_end(&self, from: usize) -> usize {
+        let rest = self.text.as_bytes().get(from..).unwrap_or_default();
+        rest.iter().position(|byte| *byte == b'\n').map_or(self.text.len(), |length| from + length)
+    }
+
+    /// The rest of the line from a place.
+    pub(super) fn line(&self, place: Place) -> &'t str {
+        self.slice(place.0, self.line_end(place.0)).trim()
+    }
+
+    /// The text between a place and the last token's end.
+    pub(super) fn since(&self, place: Place) -> &'t str {
+        self.slice(place.0, self.last)
+    }
+
+    /// Takes this character if it comes next.
+    pub(super) fn eat(&mut self, byte: u8) -> bool {
+        self.space();
+        let found = self.byte(self.at) == Some(byte);
+        if found {
+            self.at += 1;
+            self.last = self.at;
+        }
+        found
+    }
+
+    /// Whether this character comes next.
+    pub(super) fn next_is(&mut self, byte: u8) -> bool {
+        self.space();
+        self.byte(self.at) == Some(byte)
+    }
+
+    pub(super) fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Fail> {
+        if self.eat(byte) { Ok(()) } else { Err(self.fail(what)) }
+    }
+
+    /// A run of characters that are neither space nor delimiters; may be empty.
+    pub(super) fn word_or_none(&mut self) -> Option<(Place, &'t str)> {
+        self.space();
+        let from = self.at;
+        while self.byte(self.at).is_some_and(|byte| !is_space(byte) && !is_delimiter(byte)) {
+            self.at += 1;
+        }
+        if self.at == from {
+            return None;
+        }
+        self.last = self.at;
+        Some((Place(from), self.slice(from, self.at)))
+    }
+
+    pub(super) fn word(&mut self, what: &'static str) -> Result<(Place, &'t str), Fail> {
+        self.word_or_none().ok_or_else(|| self.fail(what))
+    }
+
+    /// The next word, not taken.
+    pub(super) fn peek_word(&mut self) -> Option<&'t str> {
+        let mut ahead = self.clone();
+        ahead.word_or_none().map(|word| word.1)
+    }
+
+    /// Digits, for numbers that a sign follows.
+    pub(super) fn digits(&mut self, what: &'static str) -> Result<&'t str, Fail> {
+        self.space();
+        let from = self.at;
+        while self.byte(self.at).is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        if self.at == from {
+            return Err(self.fail(what));
+        }
+        self.last = self.at;
+        Ok(self.slice(from, self.at))
+    }
+
+    /// A text in quotes; `\"` is a quote within it.
+    pub(super) fn quoted(&mut self, what: &'static str) -> Result<Cow<'t, str>, Fail> {
+        self.expect(b'"', what)?;
+        let from = self.at;
+        let mut escaped = false;
+        loop {
+            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            match rest.iter().position(|byte| *byte == b'"') {
+                None => {
+                    self.at = self.text.len();
+                    return Err(Fail {
+                        place: Place(from.saturating_sub(1)),
+                        what: "the text is not closed",
+                        at_end: true,
+                    });
+                }
+                Some(length) => {
+                    let quote = self.at + length;
+                    self.at = quote + 1;
+                    if length > 0 && self.byte(quote - 1) == Some(b'\\')
+                        || length == 0 && quote > from && self.byte(quote - 1) == Some(b'\\')
+                    {
+                        escaped = true;
+                        continue;
+                    }
+                    self.last = self.at;
+                    let text = self.slice(from, quote);
+                    return Ok(if escaped { Cow::Owned(unescape(text)) } else { Cow::Borrowed(text) });
+                }
+            }
+        }
+    }
+
+    /// The next line after a place that begins with a keyword, if there is one.
+    pub(super) fn next_keyword_line(&self, after: Place) -> Option<Place> {
+        let mut at = self.line_end(after.0);
+        while at < self.text.len() {
+            let from = at + 1;
+            at = self.line_end(from);
+            let line = self.slice(from, at);
+            let begin = line.bytes().position(|byte| !is_space(byte)).unwrap_or(line.len());
+            let word =
+                line.bytes().skip(begin).take_while(|byte| !is_space(*byte) && !is_delimiter(*byte)).count();
+            if is_keyword(self.slice(from + begin, from + begin + word)) {
+                return Some(Place(from + begin));
+            }
+        }
+        None
+    }
+
+    /// The place behind the first semicolon outside quotes, on the line that holds this place, where something follows it.
+    pub(super) fn next_statement_on_line(&self, after: Place) -> Option<Place> {
+        let mut inside = false;
+        for (offset, byte) in self.slice(after.0, self.line_end(after.0)).bytes().enumerate() {
+            match byte {
+                b'"' => inside = !inside,
+                b';' if !inside => {
+                    let next = after.0 + offset + 1;
+                    return (!self.slice(next, self.line_end(next)).trim().is_empty()).then_some(Place(next));
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Whether a keyword comes next, as the first word of its line.
+    pub(super) fn at_keyword_line(&mut self) -> bool {
+        self.space();
+        let begin = self.text.as_bytes().get(..self.at).unwrap_or_default();
+        let fresh = begin.iter().rev().take_while(|byte| **byte != b'\n').all(|byte| is_space(*byte));
+        fresh && self.peek_word().is_some_and(is_keyword)
+    }
+
+    /// The words of the next line that has nothing but words of letters, digits and underscores.
+    pub(super) fn symbol_line(&mut self) -> Option<&'t str> {
+        let mut from = self.at;
+        loop {
+            let to = self.line_end(from);
+            let line = self.slice(from, to).trim();
+            if line.is_empty() && to < self.text.len() {
+                from = to + 1;
+                continue;
+            }
+            let symbols = !line.is_empty()
+                && line.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || is_space(byte));
+            if symbols {
+                self.at = to;
+                self.last = to;
+            }
+            return symbols.then_some(line);
+        }
+    }
+
+    /// Takes the rest of the line.
+    pub(super) fn rest_of_line(&mut self) -> &'t str {
+        let from = self.at;
+        self.at = self.line_end(from);
+        self.last = self.at;
+        self.slice(from, self.at).trim()
+    }
+}
+
+pub(super) fn is_keyword(word: &str) -> bool {
+    KEYWORDS.contains(&word)
+}
+
+fn unescape(text: &str) -> String {
+    text.replace("\\\"", "\"")
+}
