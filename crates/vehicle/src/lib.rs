@@ -1,1 +1,49 @@
-//! What a car is to an app: paths, values, datapoints, a catalogue and the Vehicle trait that every backend implements.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../README.md")]
+
+mod admission;
+mod board;
+mod catalogue;
+mod clock;
+mod datapoint;
+mod driver;
+mod error;
+mod ext;
+mod gate;
+mod memory;
+mod path;
+mod receipt;
+mod request;
+mod subscribe;
+mod subscription;
+mod sync;
+mod time;
+mod typed;
+mod unit;
+mod value;
+mod vehicle;
+pub mod vss;
+
+pub use admission::{Admission, Admitted, Credential, Everybody};
+pub use board::{Board, Command};
+pub use catalogue::{
+    Access, Catalogue, CatalogueCell, CatalogueError, Entry, EntryError, Facts, Kind, Permission, Receipts,
+    SignalId, TimeBase, UnknownKind,
+};
+pub use clock::{Clock, ManualClock, Sleep};
+pub use datapoint::{Availability, Datapoint, Reason, ReasonKind, State};
+pub use driver::Driver;
+pub use error::{Error, ErrorKind, Operation};
+pub use ext::VehicleExt;
+pub use gate::Gate;
+pub use memory::MemoryVehicle;
+pub use path::{Path, PathError, Pattern};
+pub use receipt::{Outcome, Receipt, Refusal, RefusalKind, Stage};
+pub use request::{Key, KeyError, Request, Set};
+pub use subscribe::{Filter, MAX_QUEUE, Overflow, Subscribe};
+pub use subscription::{Event, Points, Source, Subscription};
+pub use time::{Monotonic, Timestamp, TimestampError};
+pub use typed::{Reading, TypedPath, Unavailable};
+pub use unit::{Unit, UnitError};
+pub use value::{DataType, ScalarType, TypeError, UnknownDataType, Value, VssValue};
+pub use vehicle::{Each, Get, Vehicle};

@@ -1,0 +1,229 @@
+//! What one subscription keeps of one signal, and which of its updates pass the filter.
+//!
+//! *Invariant:* `delivered` is the last state that the reader was given; `held` is an update that waits for its interval to end.
+
+use std::time::Duration;
+
+use crate::catalogue::SignalId;
+use crate::datapoint::{Datapoint, State};
+use crate::subscribe::Filter;
+use crate::time::Monotonic;
+
+pub(super) struct Track {
+    pub(super) signal: SignalId,
+    filter: Filter,
+    stale_after: Option<Duration>,
+    pub(super) masked: bool,
+    /// Unread since the last report (latest), or to be replayed (all).
+    pub(super) dirty: bool,
+    /// The state at the time of subscribing, which is delivered first and whatever the filter says.
+    replay: Option<Datapoint>,
+    present: Datapoint,
+    at: Monotonic,
+    delivered: Option<State>,
+    delivered_at: Monotonic,
+    held: Option<Datapoint>,
+    next_tick: Option<Monotonic>,
+}
+
+/// What becomes of an update.
+pub(super) enum Verdict {
+    Pass,
+    Drop,
+    /// It waits until the interval ends.
+    Hold(Monotonic),
+}
+
+impl Track {
+    pub(super) fn new(
+        signal: SignalId,
+        filter: Filter,
+        stale_after: Option<Duration>,
+        (present, at): (Datapoint, Monotonic),
+        now: Monotonic,
+    ) -> Self {
+        let next_tick = filter.every.map(|period| now.saturating_add(period));
+        let mut track = Self {
+            signal,
+            filter,
+            stale_after,
+            masked: false,
+            dirty: true,
+            replay: None,
+            present,
+            at,
+            delivered: None,
+            delivered_at: now,
+            held: None,
+            next_tick,
+        };
+        track.owe_present(now);
+        track
+    }
+
+    /// Whether the present state is owed.
+    pub(super) fn is_owed(&self) -> bool {
+        self.replay.is_some()
+    }
+
+    /// Whether updates are ignored because the present state comes by the clock.
+    pub(super) fn is_periodic(&self) -> bool {
+        self.filter.every.is_some()
+    }
+
+    /// Keeps a new report as the present state.
+    pub(super) fn observe(&mut self, point: &Datapoint, now: Monotonic) {
+        self.present.clone_from(point);
+        self.at = now;
+    }
+
+    /// Takes the present state afresh, to deliver it whatever the filter says.
+    pub(super) fn replay(&mut self, (present, at): (Datapoint, Monotonic), now: Monotonic) {
+        (self.present, self.at) = (present, at);
+        (self.masked, self.dirty) = (false, true);
+        self.owe_present(now);
+    }
+
+    /// For the filter, what is owed counts as delivered: updates that come before it is read are compared with it.
+    fn owe_present(&mut self, now: Monotonic) {
+        let point = self.present(now);
+        self.deliver(&point.state, now);
+        self.replay = Some(point);
+    }
+
+    /// Hands out the state that is owed: the one at the time of subscribing, or the present one where `latest`.
+    pub(super) fn pay(&mut self, now: Monotonic, latest: bool) -> Option<Datapoint> {
+        let owed = self.replay.take()?;
+        if !latest {
+            return Some(owed);
+        }
+        let point = self.present(now);
+        self.deliver(&point.state, now);
+        Some(point)
+    }
+
+    /// Forgets what is not delivered yet.
+    pub(super) fn mask(&mut self) {
+        (self.masked, self.dirty, self.replay, self.held) = (true, false, None, None);
+    }
+
+    /// The present datapoint as it is at `now`: stale, if it was not renewed in time.
+    pub(super) fn present(&self, now: Monotonic) -> Datapoint {
+        let state = self.present.state.aged(now.saturating_since(self.at), self.stale_after);
+        Datapoint { state, ..self.present.clone() }
+    }
+
+    /// Asks the filter about a state that would be delivered at `now`.
+    pub(super) fn judge(&mut self, point: &Datapoint, now: Monotonic) -> Verdict {
+        if !self.in_range(&point.state) {
+            return Verdict::Drop;
+        }
+        if let (Some(band), Some(delivered)) = (self.filter.change, &self.delivered)
+            && !differs(delivered, &point.state, band)
+        {
+            // It is back where the reader believes it to be: nothing is owed any more.
+            self.held = None;
+            return Verdict::Drop;
+        }
+        match (self.filter.at_most_every, &self.delivered) {
+            (Some(interval), Some(_)) if now < self.delivered_at.saturating_add(interval) => {
+                self.held = Some(point.clone());
+                Verdict::Hold(self.delivered_at.saturating_add(interval))
+            }
+            _ => Verdict::Pass,
+        }
+    }
+
+    /// Notes that the reader is given `state`.
+    pub(super) fn deliver(&mut self, state: &State, now: Monotonic) {
+        self.delivered = Some(state.clone());
+        self.delivered_at = now;
+        self.held = None;
+    }
+
+    /// An update that still waits for its interval, for a reader that must not wait because the end has come.
+    pub(super) fn release(&mut self) -> Option<Datapoint> {
+        self.held.take()
+    }
+
+    /// What time alone makes due at `now`: a held update, a tick, or that the value has gone stale.
+    pub(super) fn due(&mut self, now: Monotonic) -> Option<Datapoint> {
+        if self.masked {
+            return None;
+        }
+        if let Some(tick) = self.next_tick {
+            if now < tick {
+                return None;
+            }
+            // Missed ticks are skipped, and the grid stays where it began.
+            let period = self.filter.every.unwrap_or(Duration::MAX);
+            self.next_tick = Some(after(tick, period, now));
+            return Some(self.present(now));
+        }
+        if let Some(interval) = self.filter.at_most_every
+            && self.held.is_some()
+            && now >= self.delivered_at.saturating_add(interval)
+        {
+            return self.held.take();
+        }
+        self.went_stale(now).then(|| self.present(now))
+    }
+
+    /// The next time at which something becomes due.
+    pub(super) fn next_due(&self) -> Option<Monotonic> {
+        if self.masked {
+            return None;
+        }
+        if self.next_tick.is_some() {
+            return self.next_tick;
+        }
+        let held =
+            self.held.as_ref().and(self.filter.at_most_every).map(|i| self.delivered_at.saturating_add(i));
+        let stale = self.stale_due();
+        match (held, stale) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// When the present value goes stale, if the reader has not been told.
+    pub(super) fn stale_due(&self) -> Option<Monotonic> {
+        let told = matches!(self.delivered, Some(State::Stale(_)));
+        let valid = matches!(self.present.state, State::Valid(_));
+        (valid && !told).then(|| self.stale_after.map(|limit| self.at.saturating_add(limit))).flatten()
+    }
+
+    fn went_stale(&self, now: Monotonic) -> bool {
+        self.stale_due().is_some_and(|due| now >= due)
+    }
+
+    fn in_range(&self, state: &State) -> bool {
+        match (self.filter.range, state) {
+            (Some((low, high)), State::Valid(value)) => {
+                value.as_f64().is_none_or(|number| (low..=high).contains(&number))
+            }
+            _ => true,
+        }
+    }
+}
+
+/// The first tick of the grid through `tick` that is after `now`.
+fn after(tick: Monotonic, period: Duration, now: Monotonic) -> Monotonic {
+    let period = period.as_nanos().max(1);
+    let behind = now.saturating_since(tick).as_nanos();
+    let steps = behind / period + 1;
+    let ahead = u64::try_from(steps.saturating_mul(period)).unwrap_or(u64::MAX);
+    tick.saturating_add(Duration::from_nanos(ahead))
+}
+
+fn differs(delivered: &State, now: &State, band: f64) -> bool {
+    if let (State::Valid(a), State::Valid(b)) = (delivered, now)
+        && band > 0.0
+        && let (Some(a), Some(b)) = (a.as_f64(), b.as_f64())
+        && !a.is_nan()
+        && !b.is_nan()
+    {
+        return (a - b).abs() > band;
+    }
+    !delivered.same(now)
+}

@@ -1,0 +1,272 @@
+//! One signal of a catalogue: its path, kind, type, unit and limits, and who may do what with it.
+//!
+//! *Invariant:* the limits of a checked entry are of its type.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::CatalogueError;
+use crate::datapoint::Reason;
+use crate::path::Path;
+use crate::unit::Unit;
+use crate::value::{DataType, TypeError, Value};
+
+/// What kind of signal it is, in the words of VSS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// It is measured.
+    Sensor,
+    /// It is measured, and can be asked to move.
+    Actuator,
+    /// It does not change while the vehicle runs.
+    Attribute,
+}
+
+/// Whether something may be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// It may.
+    Yes,
+    /// It makes no sense: a sensor cannot be written.
+    No,
+    /// It would, but the right is missing, for the reason given.
+    Denied(Reason),
+}
+
+/// What may be done with a signal here and now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Get and subscribe.
+    pub read: Permission,
+    /// Set.
+    pub write: Permission,
+}
+
+/// What a catalogue knows of one signal. Built with [`sensor`](Self::sensor), [`actuator`](Self::actuator) or
+/// [`attribute`](Self::attribute) and the methods after them; checked when it enters a catalogue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    path: Path,
+    kind: Kind,
+    data_type: DataType,
+    unit: Option<Unit>,
+    min: Option<Value>,
+    max: Option<Value>,
+    step: Option<f64>,
+    allowed: Arc<[Value]>,
+    stale_after: Option<Duration>,
+}
+
+/// How an entry contradicts itself.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EntryError {
+    /// A limit or allowed value is not of the entry's type.
+    #[error("limit or allowed value: {0}")]
+    Type(#[from] TypeError),
+    /// The minimum is above the maximum, or they cannot be compared.
+    #[error("the range from {min} to {max} is empty")]
+    EmptyRange {
+        /// The minimum.
+        min: Value,
+        /// The maximum.
+        max: Value,
+    },
+    /// The step is not a positive number.
+    #[error("a step of {0} is not a positive number")]
+    Step(f64),
+}
+
+impl Entry {
+    /// A signal that is measured.
+    pub fn sensor(path: &str, data_type: DataType) -> Self {
+        Self::new(Kind::Sensor, path, data_type)
+    }
+
+    /// A signal that is measured and can be asked to move.
+    pub fn actuator(path: &str, data_type: DataType) -> Self {
+        Self::new(Kind::Actuator, path, data_type)
+    }
+
+    /// A signal that does not change while the vehicle runs.
+    pub fn attribute(path: &str, data_type: DataType) -> Self {
+        Self::new(Kind::Attribute, path, data_type)
+    }
+
+    /// A signal of a kind. A malformed path is reported when the entry enters a catalogue.
+    pub fn new(kind: Kind, path: &str, data_type: DataType) -> Self {
+        Self {
+            path: Path::unchecked(path),
+            kind,
+            data_type,
+            unit: None,
+            min: None,
+            max: None,
+            step: None,
+            allowed: Arc::new([]),
+            stale_after: None,
+        }
+    }
+
+    /// Gives it a unit, by its VSS key.
+    #[must_use]
+    pub fn with_unit(self, key: &str) -> Self {
+        Self { unit: Some(Unit::new(key)), ..self }
+    }
+
+    /// Gives it a smallest and a largest value. For an array they bound each element.
+    #[must_use]
+    pub fn with_range(self, min: impl Into<Option<Value>>, max: impl Into<Option<Value>>) -> Self {
+        Self { min: min.into(), max: max.into(), ..self }
+    }
+
+    /// Gives it a step: values closer than half of it are the same to a receipt.
+    #[must_use]
+    pub fn with_step(self, step: f64) -> Self {
+        Self { step: Some(step), ..self }
+    }
+
+    /// Names the only values that it may have.
+    #[must_use]
+    pub fn with_allowed(self, allowed: impl IntoIterator<Item = Value>) -> Self {
+        Self { allowed: allowed.into_iter().collect(), ..self }
+    }
+
+    /// Says after how long without a report a value is stale. Without it, a value never is.
+    #[must_use]
+    pub fn with_stale_after(self, limit: Duration) -> Self {
+        Self { stale_after: Some(limit), ..self }
+    }
+
+    /// Where it stands in the tree. It is checked when the entry enters a catalogue.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What kind of signal it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The type of its values.
+    pub fn data_type(&self) -> DataType {
+        self.data_type
+    }
+
+    /// The unit of its values.
+    pub fn unit(&self) -> Option<&Unit> {
+        self.unit.as_ref()
+    }
+
+    /// Its smallest value.
+    pub fn min(&self) -> Option<&Value> {
+        self.min.as_ref()
+    }
+
+    /// Its largest value.
+    pub fn max(&self) -> Option<&Value> {
+        self.max.as_ref()
+    }
+
+    /// The distance between neighbouring values that can be told apart.
+    pub fn step(&self) -> Option<f64> {
+        self.step
+    }
+
+    /// The only values that it may have; empty where any value of its type and range will do.
+    pub fn allowed(&self) -> &[Value] {
+        &self.allowed
+    }
+
+    /// After how long without a report a value is stale.
+    pub fn stale_after(&self) -> Option<Duration> {
+        self.stale_after
+    }
+
+    /// Why `value`, which is of the entry's type, is outside its range or not among its allowed values.
+    pub(crate) fn out_of_range(&self, value: &Value) -> Option<String> {
+        if let Value::Array(items) = value {
+            return items.iter().find_map(|item| self.out_of_range(item));
+        }
+        if !self.allowed.is_empty() && !self.allowed.iter().any(|allowed| allowed.same(value)) {
+            let allowed: Vec<_> = self.allowed.iter().map(Value::to_string).collect();
+            return Some(format!("{value} is not one of {}", allowed.join(", ")));
+        }
+        let inside = |limit: &Option<Value>, wanted: fn(std::cmp::Ordering) -> bool| {
+            limit.as_ref().is_none_or(|limit| value.compare(limit).is_some_and(wanted))
+        };
+        if inside(&self.min, std::cmp::Ordering::is_ge) && inside(&self.max, std::cmp::Ordering::is_le) {
+            return None;
+        }
+        let end = |limit: &Option<Value>| limit.as_ref().map_or_else(|| "any".to_owned(), Value::to_string);
+        Some(format!("{value} is outside {} to {}", end(&self.min), end(&self.max)))
+    }
+
+    /// Whether an observation shows that what was asked has happened: equal in the type, within half a step.
+    pub(crate) fn reached(&self, wanted: &Value, seen: &Value) -> bool {
+        match (self.step, wanted.as_f64(), seen.as_f64()) {
+            (Some(step), Some(wanted), Some(seen)) => (wanted - seen).abs() <= step / 2.0,
+            _ => wanted.same(seen),
+        }
+    }
+
+    pub(super) fn checked(mut self) -> Result<Self, CatalogueError> {
+        let path = Path::new(self.path.as_str())?;
+        let fault = |why: EntryError| CatalogueError::Entry { path: path.clone(), why };
+        let element = DataType::Scalar(self.data_type.scalar());
+        let coerce = |value: Value| element.coerce(value).map_err(|why| fault(why.into()));
+        self.min = self.min.map(coerce).transpose()?;
+        self.max = self.max.map(coerce).transpose()?;
+        self.allowed = self.allowed.iter().cloned().map(coerce).collect::<Result<_, _>>()?;
+        if let (Some(min), Some(max)) = (&self.min, &self.max)
+            && !min.compare(max).is_some_and(std::cmp::Ordering::is_le)
+        {
+            return Err(fault(EntryError::EmptyRange { min: min.clone(), max: max.clone() }));
+        }
+        match self.step {
+            Some(step) if !(step > 0.0 && step.is_finite()) => Err(fault(EntryError::Step(step))),
+            _ => Ok(self),
+        }
+    }
+}
+
+impl Kind {
+    /// Its name in VSS.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sensor => "sensor",
+            Self::Actuator => "actuator",
+            Self::Attribute => "attribute",
+        }
+    }
+
+    /// What may be done with a signal of this kind where nobody takes a right away.
+    pub const fn access(self) -> Access {
+        let write = if matches!(self, Self::Actuator) { Permission::Yes } else { Permission::No };
+        Access { read: Permission::Yes, write }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A text that names no kind of signal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not one of sensor, actuator, attribute")]
+pub struct UnknownKind;
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKind> {
+        [Self::Sensor, Self::Actuator, Self::Attribute]
+            .into_iter()
+            .find(|kind| kind.name() == text)
+            .ok_or(UnknownKind)
+    }
+}

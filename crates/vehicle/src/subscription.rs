@@ -1,0 +1,260 @@
+//! A subscription is a stream of events, with a report of what it covers.
+//!
+//! *Invariant:* all state is in the stream, so that a dropped `next` loses nothing. It ends once, with a reason, and only as a whole.
+//! *Next:* `board/reader.rs` (the source behind most of them), `gate.rs` (rights that change meanwhile).
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use event_listener::EventListener;
+use futures_core::Stream;
+
+use crate::catalogue::{Catalogue, Permission, SignalId};
+use crate::clock::Sleep;
+use crate::datapoint::{Datapoint, Reason};
+use crate::error::Error;
+use crate::gate::Gate;
+use crate::time::Monotonic;
+
+/// What a subscription tells.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Datapoints, in the order in which they came.
+    Changed(Points),
+    /// This many datapoints are missing here.
+    Lagged(u64),
+    /// Signals that may no longer be read, or may be read again; the present value of the latter follows.
+    Access(Vec<(SignalId, Permission)>),
+    /// Nothing more will come. A lost link is no end: its signals become not available.
+    Ended(Reason),
+}
+
+/// Datapoints with their signals.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Points(Vec<(SignalId, Datapoint)>);
+
+impl Points {
+    /// Points from a list.
+    pub fn new(points: Vec<(SignalId, Datapoint)>) -> Self {
+        Self(points)
+    }
+
+    /// The datapoints in their order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (SignalId, &Datapoint)> {
+        self.0.iter().map(|(id, point)| (*id, point))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Where a subscription's events come from. Boards have one; only a backend or wrapper without a board writes its own.
+pub trait Source: Send {
+    /// The next event, `None` after [`Event::Ended`]. It must keep the waker for the next one.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>>;
+
+    /// Stops delivering `signals` and drops what is queued of them, or delivers them again, their present values first.
+    fn restrict(&mut self, signals: &[SignalId], allowed: bool);
+}
+
+/// A stream of [`Event`]s, and the report of what was granted. Dropping it ends it.
+pub struct Subscription {
+    catalogue: Arc<Catalogue>,
+    signals: Vec<SignalId>,
+    refused: Vec<(String, Error)>,
+    source: Box<dyn Source>,
+    gates: Vec<Watch>,
+    waiting: VecDeque<Event>,
+}
+
+/// A gate with what was last seen of it.
+struct Watch {
+    gate: Arc<dyn Gate>,
+    seen: Arc<Catalogue>,
+    replaced: Pin<Box<EventListener>>,
+    timer: Option<(Monotonic, Sleep)>,
+    passed: Option<Monotonic>,
+}
+
+impl Subscription {
+    /// A subscription that covers `signals` of `catalogue`, fed by `source`; `refused` reports the others, by path.
+    pub fn new(
+        catalogue: Arc<Catalogue>,
+        signals: Vec<SignalId>,
+        refused: Vec<(String, Error)>,
+        source: Box<dyn Source>,
+    ) -> Self {
+        Self { catalogue, signals, refused, source, gates: Vec::new(), waiting: VecDeque::new() }
+    }
+
+    /// The next event; `None` after the end. Cancel-safe.
+    pub async fn next(&mut self) -> Option<Event> {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// The signals that it covers, those without the right at present included.
+    pub fn granted(&self) -> &[SignalId] {
+        &self.signals
+    }
+
+    /// The signals that were asked for and are not delivered, by path, with the reason. A signal that is merely denied may
+    /// return: then [`Event::Access`] says so.
+    pub fn refused(&self) -> impl ExactSizeIterator<Item = (&str, &Error)> {
+        self.refused.iter().map(|(path, error)| (path.as_str(), error))
+    }
+
+    /// The path of a signal in an event.
+    pub fn path(&self, signal: SignalId) -> &str {
+        self.catalogue.path(signal).map_or("", crate::Path::as_str)
+    }
+
+    /// The catalogue whose ids its events carry.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// Adds a line to the report: a path that was asked for by name and is not there.
+    pub fn refuse(&mut self, path: impl Into<String>, error: Error) {
+        self.refused.push((path.into(), error));
+    }
+
+    /// Puts the rights of a wrapper over it; for wrappers, before the first poll.
+    #[must_use]
+    pub fn gated(mut self, gate: Arc<dyn Gate>) -> Self {
+        let watch = Watch::new(gate);
+        let mut denied = Vec::new();
+        for &signal in &self.signals {
+            if let Err(error) = watch.seen.readable(signal) {
+                denied.push(signal);
+                let path = self.path(signal).to_owned();
+                self.refused.push((path, error));
+            }
+        }
+        self.source.restrict(&denied, false);
+        self.gates.push(watch);
+        self
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Poll::Ready(Some(event));
+            }
+            if self.follow_gates() {
+                continue;
+            }
+            if let Poll::Ready(event) = self.source.poll_event(cx) {
+                return Poll::Ready(event);
+            }
+            // Every gate is polled, so that each keeps the waker.
+            let woken = self.gates.iter_mut().fold(false, |woken, watch| watch.poll(cx) | woken);
+            if !woken {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Applies what has changed since the last poll; says whether events wait.
+    fn follow_gates(&mut self) -> bool {
+        for gate in 0..self.gates.len() {
+            let Some(watch) = self.gates.get_mut(gate) else { break };
+            if watch.gate.cell().revision() == watch.seen.revision() {
+                continue;
+            }
+            let before: Vec<_> = self.signals.iter().map(|&id| self.permission(id)).collect();
+            if let Some(watch) = self.gates.get_mut(gate) {
+                watch.listen();
+                watch.seen = watch.gate.cell().load();
+            }
+            let after = self.signals.iter().map(|&id| (id, self.permission(id)));
+            let changes: Vec<_> = after
+                .zip(&before)
+                .filter(|((_, now), before)| now != *before)
+                .map(|(change, _)| change)
+                .collect();
+            let with = |allowed: bool| -> Vec<SignalId> {
+                let chosen = changes.iter().filter(|(_, now)| (*now == Permission::Yes) == allowed);
+                chosen.map(|(id, _)| *id).collect()
+            };
+            self.source.restrict(&with(false), false);
+            self.source.restrict(&with(true), true);
+            if !changes.is_empty() {
+                self.waiting.push_back(Event::Access(changes));
+            }
+        }
+        !self.waiting.is_empty()
+    }
+
+    /// The right to read a signal: the first gate that takes it away decides.
+    fn permission(&self, signal: SignalId) -> Permission {
+        self.gates
+            .iter()
+            .filter_map(|watch| watch.seen.access(signal).ok())
+            .map(|access| &access.read)
+            .find(|read| **read != Permission::Yes)
+            .cloned()
+            .unwrap_or(Permission::Yes)
+    }
+}
+
+impl Watch {
+    fn new(gate: Arc<dyn Gate>) -> Self {
+        let replaced = Box::pin(gate.cell().listen());
+        let seen = gate.cell().load();
+        Self { gate, seen, replaced, timer: None, passed: None }
+    }
+
+    fn listen(&mut self) {
+        self.replaced = Box::pin(self.gate.cell().listen());
+    }
+
+    /// Whether something may have changed; keeps the waker where not.
+    fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.replaced.as_mut().poll(cx).is_ready() {
+            // The listener is spent. A new one comes before the next look at the revision, so that nothing is missed.
+            self.listen();
+            return true;
+        }
+        let due = self.gate.next_transition().filter(|(_, due)| self.passed != Some(*due));
+        match (&self.timer, due) {
+            (_, None) => self.timer = None,
+            (Some((at, _)), Some((_, due))) if *at == due => {}
+            (_, Some((clock, due))) => self.timer = Some((due, clock.sleep_until(due))),
+        }
+        let Some((due, sleep)) = &mut self.timer else { return false };
+        if Pin::new(sleep).poll(cx).is_pending() {
+            return false;
+        }
+        // A gate that names the same time again after it has passed is not asked in a circle.
+        self.passed = Some(*due);
+        self.timer = None;
+        self.gate.refresh();
+        true
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.poll_event(cx)
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Subscription({} signals, {} refused)", self.signals.len(), self.refused.len())
+    }
+}

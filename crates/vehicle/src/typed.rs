@@ -1,0 +1,210 @@
+//! Typed access: a path that carries its Rust type and unit, and the reading that comes back.
+//!
+//! *Invariant:* a typed path never yields a number in another unit or a truncated one: it converts exactly, or it is an error.
+//! *Next:* `vss.rs` (the constants), `ext.rs` (`read` and `write`).
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::catalogue::{Catalogue, SignalId};
+use crate::datapoint::{Datapoint, Reason, State};
+use crate::error::{Error, ErrorKind, Operation};
+use crate::time::Timestamp;
+use crate::unit::Unit;
+use crate::value::{Value, VssValue};
+
+/// No row in the table of constants: resolved by its text.
+const BY_TEXT: u16 = u16::MAX;
+
+/// A path with the Rust type of its values and their unit.
+///
+/// The constants in [`vss`](crate::vss) resolve through a table; one of your own is looked up by its text.
+///
+/// ```
+/// use coachwork_vehicle::TypedPath;
+/// const BOOST: TypedPath<f32> = TypedPath::new("Vehicle.Powertrain.Private.Boost", Some("kPa"));
+/// assert_eq!(BOOST.path(), "Vehicle.Powertrain.Private.Boost");
+/// ```
+pub struct TypedPath<T> {
+    path: &'static str,
+    unit: Option<&'static str>,
+    row: u16,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T: VssValue> TypedPath<T> {
+    /// A typed path of one's own; `unit` is the key of a VSS unit, `None` where the values have none.
+    pub const fn new(path: &'static str, unit: Option<&'static str>) -> Self {
+        Self { path, unit, row: BY_TEXT, value: PhantomData }
+    }
+
+    pub(crate) const fn constant(path: &'static str, unit: Option<&'static str>, row: u16) -> Self {
+        Self { path, unit, row, value: PhantomData }
+    }
+
+    /// The path as text.
+    pub const fn path(&self) -> &'static str {
+        self.path
+    }
+
+    /// The unit of the values, by its VSS key.
+    pub const fn unit(&self) -> Option<&'static str> {
+        self.unit
+    }
+
+    /// The id in a catalogue.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownSignal`] where the catalogue does not have the path.
+    pub fn resolve(&self, catalogue: &Catalogue) -> Result<SignalId, Error> {
+        if self.row == BY_TEXT {
+            return catalogue.resolve(self.path);
+        }
+        catalogue.constant(self.row).map_or_else(|| catalogue.resolve(self.path), Ok)
+    }
+
+    /// A datapoint of `signal` in this type and unit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongType`] where the catalogue's type or unit does not convert to this one without loss.
+    pub fn read(
+        &self,
+        catalogue: &Catalogue,
+        signal: SignalId,
+        point: &Datapoint,
+    ) -> Result<Reading<T>, Error> {
+        let unit = catalogue.entry(signal)?.unit();
+        let typed = |value: &Value| self.from_catalogue(value, unit).map_err(|e| e.during(Operation::Get));
+        let state = match &point.state {
+            State::Valid(value) => Ok(typed(value)?),
+            State::Stale(value) => Err(Unavailable::Stale(typed(value)?)),
+            State::NeverSet => Err(Unavailable::NeverSet),
+            State::NotAvailable(reason) => Err(Unavailable::NotAvailable(reason.clone())),
+            State::Error(reason) => Err(Unavailable::Error(reason.clone())),
+        };
+        Ok(Reading { state, source: point.source, received: point.received })
+    }
+
+    /// `value` in the type and unit of the catalogue's entry.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongType`] as for [`read`](Self::read).
+    pub fn write(&self, catalogue: &Catalogue, signal: SignalId, value: T) -> Result<Value, Error> {
+        let entry = catalogue.entry(signal)?;
+        let value = match self.conversion(entry.unit())? {
+            None => value.into_value(),
+            Some((ours, theirs)) => Value::Double(self.convert(&value.into_value(), &ours, theirs)?),
+        };
+        entry.data_type().coerce(value).map_err(|e| self.mismatch(e.to_string()).during(Operation::Set))
+    }
+
+    fn from_catalogue(&self, value: &Value, unit: Option<&Unit>) -> Result<T, Error> {
+        let value = match self.conversion(unit)? {
+            None => value.clone(),
+            Some((ours, theirs)) => Value::Double(self.convert(value, theirs, &ours)?),
+        };
+        let typed = T::DATA_TYPE.coerce(value).map_err(|e| self.mismatch(e.to_string()))?;
+        T::from_value(&typed).ok_or_else(|| self.mismatch(format!("{typed} is not of type {}", T::DATA_TYPE)))
+    }
+
+    /// The two units, where they differ.
+    fn conversion<'a>(&self, theirs: Option<&'a Unit>) -> Result<Option<(Unit, &'a Unit)>, Error> {
+        match (self.unit, theirs) {
+            (None, None) => Ok(None),
+            (Some(ours), Some(theirs)) if ours == theirs.key() => Ok(None),
+            (Some(ours), Some(theirs)) => Ok(Some((Unit::new(ours), theirs))),
+            (ours, theirs) => {
+                let name = |unit: Option<&str>| unit.unwrap_or("no unit").to_owned();
+                Err(self.mismatch(format!(
+                    "the catalogue has {}, the typed path {}",
+                    name(theirs.map(Unit::key)),
+                    name(ours)
+                )))
+            }
+        }
+    }
+
+    fn convert(&self, value: &Value, from: &Unit, to: &Unit) -> Result<f64, Error> {
+        let number =
+            value.as_f64().ok_or_else(|| self.mismatch(format!("{value} is no number to convert")))?;
+        from.convert(number, to).map_err(|e| self.mismatch(e.to_string()))
+    }
+
+    fn mismatch(&self, message: String) -> Error {
+        Error::new(ErrorKind::WrongType, message).on_path(self.path)
+    }
+}
+
+impl<T> Clone for TypedPath<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for TypedPath<T> {}
+
+impl<T> fmt::Debug for TypedPath<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TypedPath({:?})", self.path)
+    }
+}
+
+impl<T> fmt::Display for TypedPath<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.path)
+    }
+}
+
+/// A datapoint in a Rust type: the value, or why there is none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading<T> {
+    state: Result<T, Unavailable<T>>,
+    /// When the source saw it so.
+    pub source: Timestamp,
+    /// When this side of the last link received it.
+    pub received: Timestamp,
+}
+
+/// Why a reading has no valid value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unavailable<T> {
+    /// It should have been renewed by now; this was the last value.
+    Stale(T),
+    /// No source has said anything of it yet.
+    NeverSet,
+    /// The source has no value at present, or is gone.
+    NotAvailable(Reason),
+    /// The source says that the value is wrong.
+    Error(Reason),
+}
+
+impl<T> Reading<T> {
+    /// The valid value.
+    ///
+    /// # Errors
+    /// Says why there is none.
+    pub fn valid(self) -> Result<T, Unavailable<T>> {
+        self.state
+    }
+
+    /// The last known value, valid or stale.
+    pub fn last(self) -> Option<T> {
+        match self.state {
+            Ok(value) | Err(Unavailable::Stale(value)) => Some(value),
+            Err(_) => None,
+        }
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Unavailable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stale(value) => write!(f, "stale (last {value})"),
+            Self::NeverSet => f.write_str("never set"),
+            Self::NotAvailable(reason) => write!(f, "not available: {reason}"),
+            Self::Error(reason) => write!(f, "error: {reason}"),
+        }
+    }
+}
+
+impl<T: fmt::Debug + fmt::Display> std::error::Error for Unavailable<T> {}
