@@ -99,7 +99,7 @@ impl Error {
 
     /// Names the backend that reports it.
     #[must_use]
-    pub fn from_backend(self, backend: impl Into<Cow<'static, str>>) -> Self {
+    pub fn reported_by(self, backend: impl Into<Cow<'static, str>>) -> Self {
         let backend = backend.into();
         self.with(|inner| inner.backend = Some(backend))
     }

@@ -74,7 +74,7 @@ impl<T: VssValue> TypedPath<T> {
         point: &Datapoint,
     ) -> Result<Reading<T>, Error> {
         let unit = catalogue.entry(signal)?.unit();
-        let typed = |value: &Value| self.from_catalogue(value, unit).map_err(|e| e.during(Operation::Get));
+        let typed = |value: &Value| self.typed(value, unit).map_err(|e| e.during(Operation::Get));
         let state = match &point.state {
             State::Valid(value) => Ok(typed(value)?),
             State::Stale(value) => Err(Unavailable::Stale(typed(value)?)),
@@ -98,7 +98,7 @@ impl<T: VssValue> TypedPath<T> {
         entry.data_type().coerce(value).map_err(|e| self.mismatch(e.to_string()).during(Operation::Set))
     }
 
-    fn from_catalogue(&self, value: &Value, unit: Option<&Unit>) -> Result<T, Error> {
+    fn typed(&self, value: &Value, unit: Option<&Unit>) -> Result<T, Error> {
         let value = match self.conversion(unit)? {
             None => value.clone(),
             Some((ours, theirs)) => Value::Double(self.convert(value, theirs, &ours)?),

@@ -51,7 +51,7 @@ impl Unit {
     ///
     /// ```
     /// use coachwork_vehicle::Unit;
-    /// assert_eq!(Unit::new("Celsius").convert(100.0, &Unit::new("Fahrenheit"))?, 212.0);
+    /// assert_eq!(Unit::new("km").convert(1.5, &Unit::new("m"))?, 1500.0);
     /// assert!(Unit::new("km").convert(1.0, &Unit::new("s")).is_err());
     /// # Ok::<(), coachwork_vehicle::UnitError>(())
     /// ```

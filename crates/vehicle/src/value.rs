@@ -237,6 +237,10 @@ impl Value {
     }
 
     /// Whether both say the same: equal, or both not a number.
+    #[expect(
+        clippy::float_cmp,
+        reason = "what was sent and what came back are compared to the bit, but for the sign of zero"
+    )]
     pub fn same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Float(a), Self::Float(b)) => a == b || (a.is_nan() && b.is_nan()),

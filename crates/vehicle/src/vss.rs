@@ -7,7 +7,7 @@ use crate::typed::TypedPath;
 
 macro_rules! constants {
     ($($name:ident: $type:ty, $path:literal, $unit:expr;)*) => {
-        #[expect(non_camel_case_types, reason = "rows are named as their constants")]
+        #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "rows are named as their constants")]
         enum Row { $($name,)* }
 
         /// The paths of all constants, by row.
