@@ -1,1 +1,8 @@
-//! System clock, timers, TCP and spawning for Coachwork on tokio.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../README.md")]
+
+mod clock;
+mod spawn;
+
+pub use clock::SystemClock;
+pub use spawn::{Running, spawn};
