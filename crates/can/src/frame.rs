@@ -5,6 +5,7 @@
 //! *Next:* `log` (frames from text and back), `bus` (frames in motion), `plan.rs` (frames to datapoints).
 
 use crate::{CanId, Channel};
+use coachwork_vehicle::Timestamp;
 use embedded_can::Id;
 use std::fmt;
 
@@ -12,8 +13,9 @@ use std::fmt;
 ///
 /// ```
 /// use coachwork_can::{CanId, Frame};
+/// use coachwork_vehicle::Timestamp;
 /// let id = CanId::standard(0x123).ok_or("not an id")?;
-/// let frame = Frame::new(id, &[1, 2, 3])?.with_time(1_700_000_000_000_000_000).with_channel("can0".parse()?);
+/// let frame = Frame::new(id, &[1, 2, 3])?.with_time(Timestamp::from_seconds(1_700_000_000)).with_channel("can0".parse()?);
 /// assert_eq!(frame.data(), [1, 2, 3]);
 /// assert_eq!(frame.to_string(), "(1700000000.000000) can0 123#010203");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -21,7 +23,7 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Frame {
     data: [u8; 64],
-    time: i64,
+    time: Timestamp,
     id: CanId,
     channel: Channel,
     len: u8,
@@ -38,7 +40,7 @@ const RECEIVED: u8 = 1 << 5;
 const TRANSMITTED: u8 = 1 << 6;
 
 /// The time of a frame whose source gives none.
-const NO_TIME: i64 = i64::MIN;
+const NO_TIME: Timestamp = Timestamp::from_nanoseconds(i64::MIN);
 
 /// Whether the recorder received a frame or sent it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -126,10 +128,10 @@ impl Frame {
         Self::filled(class, data, Self::MAX_CLASSIC, ERROR)
     }
 
-    /// The frame with this time: nanoseconds in its source's time base.
+    /// The frame with this time, in its source's time base. The earliest timestamp of all stands for none.
     #[must_use]
-    pub const fn with_time(mut self, nanoseconds: i64) -> Self {
-        self.time = nanoseconds;
+    pub const fn with_time(mut self, time: Timestamp) -> Self {
+        self.time = time;
         self
     }
 
@@ -232,10 +234,10 @@ impl Frame {
         }
     }
 
-    /// The time in nanoseconds of the source's time base (of most logs: since 1970 UTC); `None` when the source gives none.
+    /// The time in the source's time base (of most logs: since 1970 UTC); `None` when the source gives none.
     #[inline]
-    pub const fn time(&self) -> Option<i64> {
-        if self.time == NO_TIME { None } else { Some(self.time) }
+    pub const fn time(&self) -> Option<Timestamp> {
+        if self.time.nanoseconds() == NO_TIME.nanoseconds() { None } else { Some(self.time) }
     }
 
     /// The channel; [`Channel::NONE`] when the source does not say.

@@ -4,11 +4,15 @@
 
 mod channel;
 mod frame;
-mod id;
 pub mod log;
+mod mapping;
 mod math;
+
+pub use coachwork_dbc::CanId;
 
 pub use channel::{Channel, ChannelError};
 pub use frame::{Direction, Frame, FrameError};
-pub use id::CanId;
+pub use mapping::{
+    Constant, FromBus, Mapping, MappingEntry, MappingError, MappingFault, SignalName, ToBus, Transform,
+};
 pub use math::{Math, MathError, MathFault};

@@ -7,28 +7,15 @@
     clippy::print_stdout
 )]
 
+mod common;
+
 use coachwork_can::log::LogReader;
+use coachwork_vehicle::Timestamp;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-
-/// The corpus folder, or `None` where it may be absent.
-fn corpus() -> Option<PathBuf> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
-    let path = std::env::var_os("COACHWORK_CORPUS").map_or(default, PathBuf::from);
-    if path.join("oracle").is_dir() {
-        return Some(path);
-    }
-    assert!(
-        std::env::var_os("COACHWORK_REQUIRE_CORPUS").is_none_or(|v| v != "1"),
-        "no corpus at {}",
-        path.display()
-    );
-    println!("no corpus at {}: nothing was compared", path.display());
-    None
-}
 
 fn hex(data: &[u8]) -> String {
     data.iter()
@@ -54,7 +41,7 @@ fn compare(corpus: &Path, log: &Path) -> usize {
     assert_eq!(frames.len(), want.len(), "{name}");
     for (number, (frame, want)) in frames.iter().zip(&want).enumerate() {
         let context = format!("{name}, frame {number}: {frame}, want {want}");
-        assert_eq!(frame.time(), want[0].as_str().map(nanoseconds), "{context}");
+        assert_eq!(frame.time().map(Timestamp::nanoseconds), want[0].as_str().map(nanoseconds), "{context}");
         // The old screen form names its channel in a header, which the oracle does not read.
         match &want[1] {
             Value::Null => {}
@@ -82,7 +69,7 @@ fn compare(corpus: &Path, log: &Path) -> usize {
 
 #[test]
 fn every_frame_of_every_log_equals_the_oracle() {
-    let Some(corpus) = corpus() else { return };
+    let Some(corpus) = common::corpus() else { return };
     let mut files = 0;
     for folder in ["logs/candump", "logs/csv", "logs-gpl3/candump"] {
         let mut logs: Vec<PathBuf> =
@@ -99,7 +86,7 @@ fn every_frame_of_every_log_equals_the_oracle() {
 /// python-can wrote these from a known sequence; what it cannot write is the only difference.
 #[test]
 fn a_log_written_by_python_can_reads_as_what_was_meant() {
-    let Some(corpus) = corpus() else { return };
+    let Some(corpus) = common::corpus() else { return };
     for (log, source) in [("frames.log", "source.jsonl"), ("frames_classic.log", "source_classic.jsonl")] {
         let source = std::fs::read_to_string(corpus.join("foreign").join(source)).unwrap();
         let source: Vec<Value> = source.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -109,7 +96,11 @@ fn a_log_written_by_python_can_reads_as_what_was_meant() {
         for (frame, want) in frames.iter().zip(&source) {
             let flags = want[3].as_str().unwrap();
             let context = format!("{log}: {frame}, want {want}");
-            assert_eq!(frame.time(), want[0].as_str().map(nanoseconds), "{context}");
+            assert_eq!(
+                frame.time().map(Timestamp::nanoseconds),
+                want[0].as_str().map(nanoseconds),
+                "{context}"
+            );
             assert_eq!(frame.is_error(), flags.contains('E'), "{context}");
             if frame.is_error() {
                 continue;

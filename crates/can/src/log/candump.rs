@@ -9,6 +9,7 @@ use super::error::{Flaw, LogFault};
 use super::text::{self, Identifier, Rest};
 use super::{LogFormat, console};
 use crate::{Channel, Direction, Frame};
+use coachwork_vehicle::Timestamp;
 
 /// A whole line of the log form, or `None` when it is anything else; then [`any_line`] says what.
 #[inline]
@@ -50,7 +51,7 @@ fn channel(name: &[u8]) -> Option<Channel> {
 }
 
 /// The time in parentheses that a line may begin with: seconds, or a date.
-fn time(line: Rest<'_>) -> Result<(Option<i64>, Rest<'_>), Flaw> {
+fn time(line: Rest<'_>) -> Result<(Option<Timestamp>, Rest<'_>), Flaw> {
     if line.first() != Some(b'(') {
         return Ok((None, line));
     }

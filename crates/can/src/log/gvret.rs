@@ -8,6 +8,7 @@
 use super::error::{Flaw, LogFault};
 use super::text;
 use crate::{CanId, Channel, Direction, Frame};
+use coachwork_vehicle::Timestamp;
 
 /// Where the header puts what.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ pub(super) fn header(line: &[u8]) -> Option<Columns> {
 
 #[derive(Default)]
 struct Parts {
-    time: Option<i64>,
+    time: Option<Timestamp>,
     id: Option<(u32, usize)>,
     extended: bool,
     direction: Option<Direction>,
@@ -97,7 +98,8 @@ impl Parts {
     fn take(&mut self, column: Column, text: &[u8], start: usize) -> Result<(), Flaw> {
         match column {
             Column::Time => {
-                self.time = Some(text::fixed(text, 3).ok_or(Flaw::at(start, LogFault::Time))?);
+                let nanoseconds = text::fixed(text, 3).ok_or(Flaw::at(start, LogFault::Time))?;
+                self.time = Some(Timestamp::from_nanoseconds(nanoseconds));
             }
             Column::Id => {
                 let digits = text.strip_prefix(b"0x").unwrap_or(text);

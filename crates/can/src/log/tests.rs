@@ -1,6 +1,7 @@
 //! Lines of every shape, good and bad.
 
 use super::*;
+use coachwork_vehicle::Timestamp;
 use proptest::prelude::*;
 
 fn read(text: &[u8]) -> Vec<Result<Frame, String>> {
@@ -210,7 +211,7 @@ pub(crate) fn any_frame() -> impl Strategy<Value = Frame> {
             [usize::from(direction)];
         let channel = if channel == "-" { Channel::NONE } else { channel.parse().unwrap() };
         let frame = frame.unwrap().with_direction(direction).with_bit_rate_switch(brs).with_error_state(esi);
-        let time = if time == i64::MIN { 0 } else { time };
+        let time = Timestamp::from_nanoseconds(time.max(i64::MIN + 1));
         frame.with_dlc(dlc).unwrap().with_time(time).with_channel(channel)
     })
 }

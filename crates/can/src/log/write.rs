@@ -4,6 +4,7 @@
 //! *Next:* `candump.rs`, the way back; `frame.rs` shows frames with it.
 
 use crate::{CanId, Direction, Frame};
+use coachwork_vehicle::Timestamp;
 use std::io::{self, Write};
 
 /// Writes frames as a candump log (`candump -L`), which can-utils, python-can and this crate read.
@@ -12,9 +13,10 @@ use std::io::{self, Write};
 ///
 /// ```
 /// use coachwork_can::{CanId, Frame, log::CandumpWriter};
+/// use coachwork_vehicle::Timestamp;
 /// let mut log = CandumpWriter::new(Vec::new());
 /// let id = CanId::extended(0x18FE_F100).ok_or("not an id")?;
-/// log.write(&Frame::new(id, &[1, 2])?.with_time(1_500_000).with_channel("can1".parse()?))?;
+/// log.write(&Frame::new(id, &[1, 2])?.with_time(Timestamp::from_nanoseconds(1_500_000)).with_channel("can1".parse()?))?;
 /// assert_eq!(log.into_inner(), b"(0000000000.001500) can1 18FEF100#0102\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -127,7 +129,8 @@ impl Line {
         self.extend(buffer.get(start..).unwrap_or_default());
     }
 
-    fn time(&mut self, time: i64) {
+    fn time(&mut self, time: Timestamp) {
+        let time = time.nanoseconds();
         if time < 0 {
             self.push(b'-');
         }
