@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Inner;
-use crate::catalogue::{Catalogue, Entry, Kind, Permission, Receipts, SignalId};
+use crate::catalogue::{Catalogue, Entry, Permission, Receipts, SignalId};
 use crate::datapoint::{Datapoint, Reason, State};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::receipt::{Outcome, Receipt, Refusal, RefusalKind, Stage};
@@ -79,22 +79,7 @@ impl Ledger {
         send: &mut impl FnMut(&Command) -> Result<(), Error>,
     ) -> Result<Receipt, Error> {
         let entry = catalogue.entry(request.signal).map_err(|e| e.during(Operation::Set))?;
-        let fault = |kind, message: String| {
-            Err(Error::new(kind, message).during(Operation::Set).on_path(entry.path().as_str()))
-        };
-        if entry.kind() != Kind::Actuator {
-            return fault(
-                ErrorKind::NotActuator,
-                format!("the signal is a {} and cannot be set", entry.kind()),
-            );
-        }
-        let value = match entry.data_type().coerce(request.value) {
-            Ok(value) => value,
-            Err(why) => return fault(ErrorKind::WrongType, why.to_string()),
-        };
-        if let Some(why) = entry.out_of_range(&value) {
-            return fault(ErrorKind::OutOfRange, why);
-        }
+        let value = entry.settable(request.value)?;
         match &catalogue.access(request.signal)?.write {
             Permission::Yes => {}
             Permission::No => {

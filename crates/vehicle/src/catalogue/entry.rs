@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::CatalogueError;
 use crate::datapoint::Reason;
+use crate::error::{Error, ErrorKind, Operation};
 use crate::path::Path;
 use crate::unit::Unit;
 use crate::value::{DataType, TypeError, Value};
@@ -185,8 +186,29 @@ impl Entry {
         self.stale_after
     }
 
+    /// Checks a value that somebody asks to set: the signal is an actuator, the value fits its type and is within its limits.
+    /// Returns it in the catalogue's type. Rights are not looked at.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotActuator`], [`ErrorKind::WrongType`] or [`ErrorKind::OutOfRange`].
+    pub fn settable(&self, value: Value) -> Result<Value, Error> {
+        let fault = |kind, message: String| {
+            Error::new(kind, message).during(Operation::Set).on_path(self.path.as_str())
+        };
+        if self.kind != Kind::Actuator {
+            let message = format!("the signal is a {} and cannot be set", self.kind);
+            return Err(fault(ErrorKind::NotActuator, message));
+        }
+        let value =
+            self.data_type.coerce(value).map_err(|why| fault(ErrorKind::WrongType, why.to_string()))?;
+        match self.out_of_range(&value) {
+            Some(why) => Err(fault(ErrorKind::OutOfRange, why)),
+            None => Ok(value),
+        }
+    }
+
     /// Why `value`, which is of the entry's type, is outside its range or not among its allowed values.
-    pub(crate) fn out_of_range(&self, value: &Value) -> Option<String> {
+    fn out_of_range(&self, value: &Value) -> Option<String> {
         if let Value::Array(items) = value {
             return items.iter().find_map(|item| self.out_of_range(item));
         }
