@@ -83,7 +83,8 @@ impl Ledger {
         match &catalogue.access(request.signal)?.write {
             Permission::Yes => {}
             Permission::No => {
-                return fault(ErrorKind::NotActuator, "the signal cannot be set here".to_owned());
+                let error = Error::new(ErrorKind::NotActuator, "the signal cannot be set here");
+                return Err(error.during(Operation::Set).on_path(entry.path().as_str()));
             }
             Permission::Denied(reason) => {
                 let refusal = Refusal::new(RefusalKind::Denied, reason.to_string());
