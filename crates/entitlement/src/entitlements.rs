@@ -105,7 +105,8 @@ impl Entitlements {
             row.near = new.look_up(row, now);
         }
         new.rows = rows.into();
-        new.near = (new.last_transition(now), new.next_transition(now).unwrap_or(END));
+        let (from, until) = new.steady(now);
+        new.near = (from, until.unwrap_or(END));
         Ok(new)
     }
 
@@ -120,7 +121,7 @@ impl Entitlements {
 
     /// The first instant after `now` at which any decision is another than at `now`.
     pub fn next_transition(&self, now: Timestamp) -> Option<Timestamp> {
-        self.transitions.get(self.transitions.partition_point(|at| *at <= now)).copied()
+        self.steady(now).1
     }
 
     /// The first instant from which on nothing is open any more; `None` if something is for good, or nothing ever was.
@@ -155,6 +156,13 @@ impl Entitlements {
         self.features == other.features && self.rows.iter().zip(&other.rows).all(alike)
     }
 
+    /// From when until when no decision changes, around `now`.
+    pub(crate) fn steady(&self, now: Timestamp) -> (Timestamp, Option<Timestamp>) {
+        let after = self.transitions.partition_point(|at| *at <= now);
+        let from = after.checked_sub(1).and_then(|at| self.transitions.get(at));
+        (from.copied().unwrap_or(EVER), self.transitions.get(after).copied())
+    }
+
     #[cold]
     fn look_up(&self, row: &Row, now: Timestamp) -> Decision {
         let spans = self.spans_of(row);
@@ -168,11 +176,6 @@ impl Entitlements {
 
     fn spans_of(&self, row: &Row) -> &[Span] {
         self.spans.get(row.first..row.last).unwrap_or_default()
-    }
-
-    fn last_transition(&self, now: Timestamp) -> Timestamp {
-        let after = self.transitions.partition_point(|at| *at <= now);
-        after.checked_sub(1).and_then(|at| self.transitions.get(at)).copied().unwrap_or(EVER)
     }
 }
 

@@ -2,10 +2,12 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod admission;
 mod car;
 mod cbor;
 mod claims;
 mod decision;
+mod entitled;
 mod entitlements;
 mod feature;
 mod features;
@@ -15,13 +17,19 @@ mod id;
 mod issue;
 mod key;
 mod license;
+mod policy;
+mod request;
+mod rights;
+mod safety;
 #[cfg(test)]
 mod test_grants;
 mod token;
 mod verify;
 
+pub use admission::{ByGrant, MAX_VIEWS};
 pub use car::{Car, OwnerEpoch, VehicleId, VinError};
 pub use decision::{Decision, Reason, Verdict};
+pub use entitled::{Entitled, WrongFeatures};
 pub use entitlements::{Entitlements, MAX_GRANTS, TooManyGrants};
 pub use feature::{Class, Feature, FeatureName, MAX_NAME, NameError, PaidClass, PaidFeature, SafetyError};
 pub use features::{FeatureId, Features, FeaturesError, MAX_FEATURES};
@@ -31,5 +39,6 @@ pub use id::{GrantId, IdError, KeyId, MAX_ID};
 pub use issue::{Draft, IssueError, Issuer};
 pub use key::{KeyError, PublicKey};
 pub use license::LicenseState;
+pub use policy::{Action, MAX_RULES, Policy, PolicyError, Rule};
 pub use token::MAX_TOKEN;
 pub use verify::{MAX_KEYS, Verified, Verifier, VerifyError};

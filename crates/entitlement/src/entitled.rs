@@ -1,0 +1,199 @@
+//! A vehicle becomes the same vehicle with locked doors: what its policy gates works only where a grant opens it.
+//!
+//! *Invariant:* every method of [`Vehicle`] is forwarded, or answered here without reaching the vehicle; a request that
+//! the entitlements deny is never sent. What is denied stays in the catalogue, with the reason.
+//! *Next:* `rights.rs` judges; `admission.rs` makes one view for each set of rights.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use coachwork_vehicle::{
+    Catalogue, Clock, Datapoint, Each, Error, ErrorKind, Get, Operation, Outcome, Receipt, Refusal,
+    RefusalKind, Request, Subscribe, Subscription, Vehicle,
+};
+
+use crate::decision::Decision;
+use crate::entitlements::Entitlements;
+use crate::policy::Policy;
+use crate::request::sensible;
+use crate::rights::{Deed, Now, Rights};
+
+/// A vehicle, as far as its grants open it.
+///
+/// A gated signal without its feature is in the catalogue with [`Permission::Denied`](coachwork_vehicle::Permission)
+/// and a reason for people; reading it is an error of kind [`Denied`](ErrorKind::Denied); asking it to move is a receipt
+/// settled as refused; an open subscription says [`Event::Access`](coachwork_vehicle::Event) when a feature comes or goes.
+/// Dates are evaluated on the clock by whoever looks: no task is needed.
+#[derive(Debug)]
+pub struct Entitled<V> {
+    vehicle: V,
+    policy: Arc<Policy>,
+    rights: Arc<Rights>,
+}
+
+impl<V: Vehicle> Entitled<V> {
+    /// Gates `vehicle` by `policy`, opened by `entitlements`, with dates on `clock`.
+    ///
+    /// # Errors
+    /// [`WrongFeatures`] if the entitlements were made for other features than the policy's.
+    pub fn new(
+        vehicle: V,
+        policy: Arc<Policy>,
+        entitlements: Arc<Entitlements>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, WrongFeatures> {
+        matching(&policy, &entitlements)?;
+        let rights = Arc::new(Rights::new(policy.clone(), entitlements, clock, vehicle.catalogue()));
+        Ok(Self { vehicle, policy, rights })
+    }
+
+    /// Puts other entitlements in force, at once and for open subscriptions too.
+    ///
+    /// # Errors
+    /// [`WrongFeatures`] as for [`new`](Self::new); then nothing changed.
+    pub fn replace(&self, entitlements: Arc<Entitlements>) -> Result<(), WrongFeatures> {
+        matching(&self.policy, &entitlements)?;
+        self.rights.replace(entitlements);
+        Ok(())
+    }
+
+    /// The entitlements in force.
+    pub fn entitlements(&self) -> Arc<Entitlements> {
+        self.rights.entitlements()
+    }
+
+    /// Whether a feature works now. For many checks, take [`entitlements`](Self::entitlements) and ask those by number.
+    pub fn check(&self, feature: &str) -> Decision {
+        let entitlements = self.entitlements();
+        let now = self.rights.clock().now();
+        self.policy.features().id(feature).map_or(Decision::UNKNOWN, |id| entitlements.check(id, now))
+    }
+
+    /// The vehicle without its gates.
+    pub fn inner(&self) -> &V {
+        &self.vehicle
+    }
+
+    fn now(&self) -> Now {
+        self.rights.now(&self.vehicle.catalogue())
+    }
+}
+
+fn matching(policy: &Policy, entitlements: &Entitlements) -> Result<(), WrongFeatures> {
+    if policy.features() == entitlements.features() { Ok(()) } else { Err(WrongFeatures) }
+}
+
+/// Entitlements that answer for other features than those of the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the entitlements were made for other features than the policy's")]
+pub struct WrongFeatures;
+
+impl<V: fmt::Display> fmt::Display for Entitled<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.vehicle.fmt(f)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<V: Vehicle> Vehicle for Entitled<V> {
+    fn catalogue(&self) -> Arc<Catalogue> {
+        self.rights.view(&self.vehicle.catalogue())
+    }
+
+    async fn get(&self, get: Get<'_>) -> Result<Each<Datapoint>, Error> {
+        let now = self.now();
+        let answers: Vec<_> = get
+            .signals
+            .iter()
+            .map(|&signal| {
+                let entry = now.catalogue().entry(signal).map_err(|error| error.during(Operation::Get));
+                match (entry, now.denial(signal, Deed::Get)) {
+                    (Err(error), _) => Some(Err(error)),
+                    (Ok(entry), Some(why)) => {
+                        Some(Err(denied(why, Operation::Get).on_path(entry.path().as_str())))
+                    }
+                    (Ok(_), None) => None,
+                }
+            })
+            .collect();
+        if answers.iter().all(Option::is_none) {
+            return self.vehicle.get(get).await;
+        }
+        let open = answers.iter().zip(get.signals).filter(|(answer, _)| answer.is_none());
+        let open: Vec<_> = open.map(|(_, signal)| *signal).collect();
+        if open.is_empty() {
+            return Ok(answers.into_iter().flatten().collect());
+        }
+        merge(answers, self.vehicle.get(Get::of(&open)).await?, Operation::Get)
+    }
+
+    async fn set(&self, requests: Vec<Request>) -> Result<Each<Receipt>, Error> {
+        let now = self.now();
+        let mut open = Vec::with_capacity(requests.len());
+        let answers: Vec<_> = requests
+            .into_iter()
+            .map(|request| match now.catalogue().entry(request.signal) {
+                Err(error) => Some(Err(error.during(Operation::Set))),
+                Ok(entry) => match now.denial(request.signal, Deed::Set) {
+                    // What makes no sense is an error, whether or not it would be allowed.
+                    Some(why) => Some(sensible(entry, request).map(|()| self.refused(why))),
+                    None => {
+                        open.push(request);
+                        None
+                    }
+                },
+            })
+            .collect();
+        if open.is_empty() {
+            return Ok(answers.into_iter().flatten().collect());
+        }
+        merge(answers, self.vehicle.set(open).await?, Operation::Set)
+    }
+
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, Error> {
+        let now = self.now();
+        if subscribe.strict {
+            for (signal, _) in &subscribe.signals {
+                if let (Ok(entry), Some(why)) =
+                    (now.catalogue().entry(*signal), now.denial(*signal, Deed::Subscribe))
+                {
+                    return Err(denied(why, Operation::Subscribe).on_path(entry.path().as_str()));
+                }
+            }
+        }
+        let subscription = self.vehicle.subscribe(subscribe).await?;
+        // A date may have passed while the vehicle was asked.
+        drop(self.now());
+        Ok(subscription.gated(self.rights.clone()))
+    }
+}
+
+impl<V> Entitled<V> {
+    fn refused(&self, why: String) -> Receipt {
+        let refusal = Refusal::new(RefusalKind::Denied, why);
+        Receipt::settled(self.rights.clock().clone(), Outcome::Refused(refusal))
+    }
+}
+
+fn denied(why: String, operation: Operation) -> Error {
+    Error::new(ErrorKind::Denied, why).during(operation)
+}
+
+/// Puts the vehicle's answers where there is none yet.
+fn merge<T>(
+    ours: Vec<Option<Result<T, Error>>>,
+    theirs: Each<T>,
+    operation: Operation,
+) -> Result<Each<T>, Error> {
+    let mut theirs = theirs.into_iter();
+    let merged: Option<Each<T>> = ours.into_iter().map(|ours| ours.or_else(|| theirs.next())).collect();
+    match (merged, theirs.next()) {
+        (Some(merged), None) => Ok(merged),
+        _ => {
+            let message = "the vehicle did not answer each item of a batch once";
+            Err(Error::new(ErrorKind::Protocol, message).during(operation))
+        }
+    }
+}
