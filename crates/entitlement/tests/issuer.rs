@@ -1,0 +1,143 @@
+//! What the issuer signs, coset reads and the verifier takes; what makes no grant is not signed.
+
+#![cfg(feature = "issuer")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::time::Duration;
+
+use coachwork_entitlement::*;
+use coachwork_vehicle::Timestamp;
+use coset::cbor::Value;
+use coset::{CborSerializable, CoseSign1, RegisteredLabelWithPrivate, TaggedCborSerializable, iana};
+use ed25519_dalek::{Signature, Verifier as _};
+use proptest::prelude::*;
+use support::*;
+
+fn issuer() -> Issuer {
+    Issuer::new(KeyId::new(KID).unwrap(), &[7; 32]).unwrap()
+}
+
+fn feature(name: &str) -> PaidFeature {
+    PaidFeature::new(name.parse().unwrap(), PaidClass::Comfort)
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds)
+}
+
+fn draft() -> Draft {
+    Grant::draft(GrantId::new("order-17").unwrap(), VehicleId::opaque(VEHICLE), at(1_780_000_000))
+}
+
+#[test]
+fn the_issuer_writes_what_coset_writes() {
+    let grant = draft()
+        .opens(&feature("seat-heating"))
+        .opens(&feature("remote-start"))
+        .starting(at(1_790_000_000))
+        .until(at(1_800_000_000))
+        .grace(Duration::from_hours(72))
+        .for_owner(OwnerEpoch(5))
+        .sequence(2)
+        .build()
+        .unwrap();
+    assert_eq!(issuer().issue(&grant).unwrap(), sign_claims(full_claims()));
+}
+
+#[test]
+fn a_grant_of_five_features_fits_200_bytes() {
+    let names = ["ambient-light", "navigation", "remote-start", "seat-heating", "traffic"];
+    let draft = names.iter().fold(draft(), |draft, name| draft.opens(&feature(name)));
+    let draft = draft.until(at(1_782_592_000)).grace(Duration::from_hours(72)).for_owner(OwnerEpoch(1));
+    let token = issuer().issue(&draft.sequence(3).build().unwrap()).unwrap();
+    assert!(token.len() <= 200, "{} bytes", token.len());
+    assert!(verifier().verify(&token).is_ok());
+}
+
+#[test]
+fn rounding_is_in_the_buyers_favour() {
+    let odd = |seconds: i64| Timestamp::from_nanoseconds(seconds * 1_000_000_000 + 1);
+    let grant =
+        Grant::draft(GrantId::new("g").unwrap(), VehicleId::opaque(VEHICLE), odd(100)).opens(&feature("x"));
+    let grant = grant.starting(odd(200)).until(odd(300)).grace(Duration::from_nanos(1)).build().unwrap();
+    assert_eq!((grant.issued(), grant.starts()), (at(100), at(200)));
+    assert_eq!((grant.expires(), grant.ends()), (Some(at(301)), Some(at(302))));
+}
+
+#[test]
+fn what_makes_no_grant_is_not_built() {
+    let opens = || draft().opens(&feature("x"));
+    let far = Duration::from_secs(MAX_SECONDS);
+    for (draft, why) in [
+        (draft(), IssueError::NoFeature),
+        (opens().starting(at(1_779_999_999)), IssueError::Order),
+        (opens().until(at(1_780_000_000)), IssueError::Order),
+        (opens().starting(at(1_790_000_000)).until(at(1_790_000_000)), IssueError::Order),
+        (opens().grace(Duration::from_nanos(1)), IssueError::GraceWithoutEnd),
+        (opens().until(at(1_790_000_000)).grace(far), IssueError::Range),
+        (opens().until(at(1_790_000_000)).grace(Duration::MAX), IssueError::Range),
+        (opens().until(Timestamp::from_nanoseconds(i64::MAX)), IssueError::Range),
+    ] {
+        assert_eq!(draft.build().unwrap_err(), why);
+    }
+    let before_1970 = Grant::draft(GrantId::new("g").unwrap(), VehicleId::opaque(VEHICLE), at(-1));
+    assert_eq!(before_1970.opens(&feature("x")).build().unwrap_err(), IssueError::Range);
+    let many = (0..100).fold(draft(), |draft, n| draft.opens(&feature(&format!("{n:064}"))));
+    assert_eq!(issuer().issue(&many.build().unwrap()).unwrap_err(), IssueError::TooLong);
+}
+
+#[test]
+fn the_issuer_shows_no_secret() {
+    assert_eq!(format!("{:?}", issuer()), "Issuer(32303236)");
+}
+
+prop_compose! {
+    fn any_grant()(
+        id in prop::collection::vec(any::<u8>(), 1..=16),
+        vehicle: [u8; 16],
+        names in prop::collection::btree_set("[a-z0-9._-]{1,64}", 1..20),
+        issued in 0..i64::try_from(MAX_SECONDS / 4).unwrap(),
+        delay in prop::option::of(0..i64::try_from(MAX_SECONDS / 4).unwrap()),
+        length in prop::option::of((1..i64::try_from(MAX_SECONDS / 4).unwrap(), 0..MAX_SECONDS / 4)),
+        owner: Option<u32>,
+        sequence: u64,
+    ) -> Grant {
+        let mut draft = Grant::draft(GrantId::new(id).unwrap(), VehicleId::opaque(vehicle), at(issued));
+        draft = names.iter().fold(draft, |draft, name| draft.opens(&feature(name)));
+        if let Some(delay) = delay {
+            draft = draft.starting(at(issued + delay));
+        }
+        if let Some((length, grace)) = length {
+            let end = at(issued + delay.unwrap_or(0) + length);
+            draft = draft.until(end).grace(Duration::from_secs(grace));
+        }
+        if let Some(owner) = owner {
+            draft = draft.for_owner(OwnerEpoch(owner));
+        }
+        draft.sequence(sequence).build().unwrap()
+    }
+}
+
+proptest! {
+    /// Ours verify here and there; coset reads them, and writes the same bytes.
+    #[test]
+    fn every_grant_survives_its_token(grant in any_grant()) {
+        let token = issuer().issue(&grant).unwrap();
+        prop_assert_eq!(&*verifier().verify(&token).unwrap(), &grant);
+
+        let read = CoseSign1::from_tagged_slice(&token).unwrap();
+        let alg = RegisteredLabelWithPrivate::Assigned(iana::Algorithm::EdDSA);
+        prop_assert_eq!(&read.protected.header.alg, &Some(alg));
+        prop_assert_eq!(&read.protected.header.key_id, KID);
+        prop_assert!(read.unprotected.is_empty());
+        read.verify_signature(AAD, |signature, message| {
+            key().verifying_key().verify(message, &Signature::from_slice(signature).unwrap())
+        }).unwrap();
+        let payload = read.payload.clone().unwrap();
+        let claims = Value::from_slice(&payload).unwrap();
+        prop_assert_eq!(cbor(&claims), payload);
+        prop_assert_eq!(read.to_tagged_vec().unwrap(), token);
+    }
+}
