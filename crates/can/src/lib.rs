@@ -2,6 +2,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod bus;
 mod channel;
 mod frame;
 pub mod log;

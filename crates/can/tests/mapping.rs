@@ -14,7 +14,7 @@ use coachwork_can::{Mapping, MappingFault, Transform};
 #[test]
 fn the_mappings_of_the_corpus_load_unchanged() {
     let Some(corpus) = common::corpus() else { return };
-    for (file, entries, commands) in [("vss_4.0__vss_dbc.json", 35, 3), ("vss_4.2__vss_dbc.json", 35, 3)] {
+    for (file, entries, commands) in [("vss_4.0__vss_dbc.json", 32, 3), ("vss_4.2__vss_dbc.json", 35, 3)] {
         let mapping = Mapping::load(corpus.join("kuksa-mapping").join(file)).unwrap();
         let count = |wanted: fn(&Transform) -> bool| {
             mapping

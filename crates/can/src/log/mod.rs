@@ -21,6 +21,7 @@ pub use write::{CandumpWriter, WriteError};
 pub(crate) use write::{Line, write_line};
 
 use crate::{Channel, Frame};
+use coachwork_vehicle::{TimeBase, Timestamp};
 use error::Flaw;
 use lines::Lines;
 use std::fs::File;
@@ -72,7 +73,12 @@ struct State {
     channel: Channel,
     /// candump explains an error frame on lines that begin with a tab.
     after_error_frame: bool,
+    /// Whether a time was seen that counts from 1970.
+    utc: bool,
 }
+
+/// 2000-01-01; no recorder runs for thirty years.
+const YEAR_2000: Timestamp = Timestamp::from_seconds(946_684_800);
 
 impl LogReader<BufReader<File>> {
     /// Opens the log at `path`.
@@ -98,6 +104,12 @@ impl<R: BufRead> LogReader<R> {
     /// The format, once a line has shown it.
     pub fn format(&self) -> Option<LogFormat> {
         self.state.format
+    }
+
+    /// What the times of the frames count from, as far as lines have shown it: 1970 for a date and for seconds after the year 2000,
+    /// an unknown start for smaller numbers and for CSV, whose recorders count from their own start.
+    pub fn time_base(&self) -> TimeBase {
+        if self.state.utc { TimeBase::Utc } else { TimeBase::Unknown }
     }
 
     /// How many lines were read so far; after an item, the number of its line, from 1.
@@ -168,7 +180,7 @@ impl State {
             && let Some(frame) = candump::whole_line(line)
         {
             self.format = Some(LogFormat::Candump);
-            self.after_error_frame = frame.is_error();
+            self.remember(&frame);
             return Ok(Some(frame));
         }
         self.other_line(line, number)
@@ -202,7 +214,12 @@ impl State {
         }
         let (frame, format) = candump::any_line(first, self.channel)?;
         self.format = Some(format);
-        self.after_error_frame = frame.is_error();
+        self.remember(&frame);
         Ok(Some(frame))
+    }
+
+    fn remember(&mut self, frame: &Frame) {
+        self.after_error_frame = frame.is_error();
+        self.utc |= frame.time().is_some_and(|time| time >= YEAR_2000);
     }
 }
