@@ -20,6 +20,8 @@ use crate::verify::Verifier;
 /// The most views that [`ByGrant`] remembers, to share them.
 pub const MAX_VIEWS: usize = 256;
 
+type View = Entitled<Arc<dyn Vehicle>>;
+
 /// Lets in whoever shows a grant for this car, to what the grant opens; and everybody else to what needs none.
 pub struct ByGrant {
     vehicle: Arc<dyn Vehicle>,
@@ -28,7 +30,7 @@ pub struct ByGrant {
     verifier: Verifier,
     clock: Arc<dyn Clock>,
     closed: bool,
-    views: Mutex<Vec<Weak<Entitled<Arc<dyn Vehicle>>>>>,
+    views: Mutex<Vec<Weak<View>>>,
 }
 
 impl ByGrant {
@@ -75,10 +77,10 @@ impl ByGrant {
             .map_err(|why| denied("too many grants").caused_by(why))
     }
 
-    fn view(&self, entitlements: Entitlements) -> Result<Arc<Entitled<Arc<dyn Vehicle>>>, Error> {
+    fn view(&self, entitlements: Entitlements) -> Result<Arc<View>, Error> {
         let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
         views.retain(|view| view.strong_count() > 0);
-        let alike = |view: &Arc<Entitled<_>>| view.entitlements().decides_like(&entitlements);
+        let alike = |view: &Arc<View>| view.entitlements().decides_like(&entitlements);
         if let Some(view) = views.iter().filter_map(Weak::upgrade).find(alike) {
             return Ok(view);
         }

@@ -94,8 +94,7 @@ mod tests {
     fn a_vin_hashes_to_the_documented_bytes() {
         // printf 'coachwork/vin/v1:1M8GDM9AXKP042788' | sha256sum | cut -c-32
         let id = VehicleId::from_vin("1M8GDM9AXKP042788").unwrap();
-        let hex: String = id.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(hex, "64928a5b92afad2880dd28ffbe83b910");
+        assert_eq!(u128::from_be_bytes(*id.as_bytes()), 0x6492_8a5b_92af_ad28_80dd_28ff_be83_b910);
     }
 
     #[test]

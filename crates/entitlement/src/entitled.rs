@@ -44,7 +44,7 @@ impl<V: Vehicle> Entitled<V> {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, WrongFeatures> {
         matching(&policy, &entitlements)?;
-        let rights = Arc::new(Rights::new(policy.clone(), entitlements, clock, vehicle.catalogue()));
+        let rights = Arc::new(Rights::new(policy.clone(), entitlements, clock, &vehicle.catalogue()));
         Ok(Self { vehicle, policy, rights })
     }
 
@@ -136,14 +136,14 @@ impl<V: Vehicle> Vehicle for Entitled<V> {
             .into_iter()
             .map(|request| match now.catalogue().entry(request.signal) {
                 Err(error) => Some(Err(error.during(Operation::Set))),
-                Ok(entry) => match now.denial(request.signal, Deed::Set) {
-                    // What makes no sense is an error, whether or not it would be allowed.
-                    Some(why) => Some(sensible(entry, request).map(|()| self.refused(why))),
-                    None => {
+                Ok(entry) => {
+                    let Some(why) = now.denial(request.signal, Deed::Set) else {
                         open.push(request);
-                        None
-                    }
-                },
+                        return None;
+                    };
+                    // What makes no sense is an error, whether or not it would be allowed.
+                    Some(sensible(entry, request).map(|()| self.refused(why)))
+                }
             })
             .collect();
         if open.is_empty() {
@@ -189,11 +189,8 @@ fn merge<T>(
 ) -> Result<Each<T>, Error> {
     let mut theirs = theirs.into_iter();
     let merged: Option<Each<T>> = ours.into_iter().map(|ours| ours.or_else(|| theirs.next())).collect();
-    match (merged, theirs.next()) {
-        (Some(merged), None) => Ok(merged),
-        _ => {
-            let message = "the vehicle did not answer each item of a batch once";
-            Err(Error::new(ErrorKind::Protocol, message).during(operation))
-        }
-    }
+    merged.filter(|_| theirs.next().is_none()).ok_or_else(|| {
+        let message = "the vehicle did not answer each item of a batch once";
+        Error::new(ErrorKind::Protocol, message).during(operation)
+    })
 }

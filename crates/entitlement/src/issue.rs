@@ -32,8 +32,8 @@ use crate::token::{GRANT_DOMAIN, MAX_TOKEN, assemble, protected_header, to_be_si
 /// let now = Timestamp::from_seconds(1_780_000_000);
 /// let grant = Grant::draft(GrantId::new("order-17")?, VehicleId::from_vin("1M8GDM9AXKP042788")?, now)
 ///     .opens(&heating)
-///     .until(now.saturating_add(Duration::from_hours(30 * 24)))
-///     .grace(Duration::from_hours(72))
+///     .until(now.saturating_add(Duration::from_secs(30 * 86_400)))
+///     .grace(Duration::from_secs(72 * 3600))
 ///     .build()?;
 /// let token = issuer.issue(&grant)?;
 ///

@@ -1,6 +1,6 @@
-//! Signed grants open a car's paid features, checked offline; a wrapper gates any Vehicle.
-
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(feature = "issuer", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "issuer"), doc = include_str!("car_build.md"))]
 
 mod admission;
 mod car;
@@ -36,6 +36,7 @@ pub use features::{FeatureId, Features, FeaturesError, MAX_FEATURES};
 pub use grant::{Grant, MAX_SECONDS};
 pub use id::{GrantId, IdError, KeyId, MAX_ID};
 #[cfg(feature = "issuer")]
+#[cfg_attr(docsrs, doc(cfg(feature = "issuer")))]
 pub use issue::{Draft, IssueError, Issuer};
 pub use key::{KeyError, PublicKey};
 pub use license::LicenseState;

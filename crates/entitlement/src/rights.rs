@@ -81,10 +81,10 @@ impl Rights {
         policy: Arc<Policy>,
         entitlements: Arc<Entitlements>,
         clock: Arc<dyn Clock>,
-        wrapped: Arc<Catalogue>,
+        wrapped: &Arc<Catalogue>,
     ) -> Self {
         let mut state = State {
-            rows: Arc::new(policy.rows(&wrapped, 0)),
+            rows: Arc::new(policy.rows(wrapped, 0)),
             wrapped: wrapped.clone(),
             entitlements,
             looked: Timestamp::EPOCH,

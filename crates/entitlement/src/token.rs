@@ -4,7 +4,9 @@
 //! signature of 64 bytes, nothing after it, at most [`MAX_TOKEN`] bytes. Reading allocates nothing.
 //! *Next:* `verify.rs` checks the signature over [`to_be_signed`]; `claims.rs` reads the payload after that.
 
-use crate::cbor::{Major, Malformed, Reader, write_bytes, write_head};
+#[cfg(feature = "issuer")]
+use crate::cbor::write_head;
+use crate::cbor::{Major, Malformed, Reader, write_bytes};
 use crate::id::KeyId;
 
 /// The longest token, in bytes.

@@ -26,7 +26,7 @@ const RANGE: &str = "Vehicle.Powertrain.Range";
 const SPEED: &str = "Vehicle.Speed";
 
 const START: i64 = 1_780_000_000;
-const DAY: Duration = Duration::from_hours(24);
+const DAY: Duration = Duration::from_secs(86_400);
 const CAR: fn() -> Car = || Car { vehicle: VehicleId::opaque(VEHICLE), owner: OwnerEpoch(1) };
 
 /// A clock whose time of day can be set.
@@ -287,8 +287,10 @@ fn answers_keep_the_order_of_their_requests() {
     assert!(matches!(settled(1), Outcome::Refused(_)));
     assert!(matches!(settled(3), Outcome::Confirmed(_)));
     let kinds: Vec<_> = [2, 4, 5, 6].map(|at| answers[at].as_ref().unwrap_err().kind()).to_vec();
-    use ErrorKind::{NotActuator, OutOfRange, WrongCatalogue, WrongType};
-    assert_eq!(kinds, [WrongCatalogue, NotActuator, WrongType, OutOfRange]);
+    assert_eq!(
+        kinds,
+        [ErrorKind::WrongCatalogue, ErrorKind::NotActuator, ErrorKind::WrongType, ErrorKind::OutOfRange]
+    );
 }
 
 fn bench_of_another_lineage() -> SignalId {
@@ -344,7 +346,7 @@ fn new_entitlements_reach_open_subscriptions() {
 #[test]
 fn expiry_is_noticed_by_whoever_looks() {
     let one = bench(&["seat-heating"]);
-    one.clock.0.advance(DAY - Duration::from_nanos(1));
+    one.clock.0.advance(Duration::from_nanos(86_399_999_999_999));
     assert!(matches!(one.heat(10), Outcome::Confirmed(_)));
     one.clock.0.advance(Duration::from_nanos(1));
     let Outcome::Refused(why) = one.heat(20) else { panic!() };
@@ -381,7 +383,7 @@ fn a_clock_that_is_set_moves_the_dates() {
     bench.clock.0.advance(DAY);
     assert!(subscription.next().now_or_never().is_none());
     assert_eq!(bench.read_access(HEATING), Permission::Yes);
-    bench.clock.0.advance(Duration::from_hours(1));
+    bench.clock.0.advance(Duration::from_secs(3600));
     assert_eq!(access(&mut subscription)[0].0, bench.id(HEATING));
     // Set back again, the grant covers the time again; whoever looks first tells the subscription.
     bench.clock.set_on(-3600);
@@ -476,7 +478,7 @@ fn a_grant_at_the_door_opens_what_it_names_until_it_ends() {
     let admitted = block_on(door.admit(&shown(token(&["seat-heating"], Some(end))))).unwrap();
     assert_eq!(admitted.until, Some(Timestamp::from_seconds(end)));
     assert_eq!(writable(&*admitted.view), Permission::Yes);
-    bench.clock.0.advance(Duration::from_hours(1));
+    bench.clock.0.advance(Duration::from_secs(3600));
     denial(&writable(&*admitted.view));
     let error = block_on(door.admit(&shown(token(&["seat-heating"], Some(end))))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied);

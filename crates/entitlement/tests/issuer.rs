@@ -38,7 +38,7 @@ fn the_issuer_writes_what_coset_writes() {
         .opens(&feature("remote-start"))
         .starting(at(1_790_000_000))
         .until(at(1_800_000_000))
-        .grace(Duration::from_hours(72))
+        .grace(Duration::from_secs(72 * 3600))
         .for_owner(OwnerEpoch(5))
         .sequence(2)
         .build()
@@ -50,7 +50,7 @@ fn the_issuer_writes_what_coset_writes() {
 fn a_grant_of_five_features_fits_200_bytes() {
     let names = ["ambient-light", "navigation", "remote-start", "seat-heating", "traffic"];
     let draft = names.iter().fold(draft(), |draft, name| draft.opens(&feature(name)));
-    let draft = draft.until(at(1_782_592_000)).grace(Duration::from_hours(72)).for_owner(OwnerEpoch(1));
+    let draft = draft.until(at(1_782_592_000)).grace(Duration::from_secs(72 * 3600)).for_owner(OwnerEpoch(1));
     let token = issuer().issue(&draft.sequence(3).build().unwrap()).unwrap();
     assert!(token.len() <= 200, "{} bytes", token.len());
     assert!(verifier().verify(&token).is_ok());

@@ -2,7 +2,13 @@
 //!
 //! They are read from `COACHWORK_CORPUS` (default: `../shared/corpus` beside the workspace) and are no part of it.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice
+)]
 
 use std::path::PathBuf;
 
