@@ -143,7 +143,10 @@ impl Future for ManualSleep {
             hands.next_sleeper += 1;
             hands.next_sleeper
         });
-        hands.sleepers.insert((self.deadline, place), cx.waker().clone());
+        let before = hands.sleepers.insert((self.deadline, place), cx.waker().clone());
+        // A dropped waker may run anything: not under the lock.
+        drop(hands);
+        drop(before);
         Poll::Pending
     }
 }
@@ -151,7 +154,8 @@ impl Future for ManualSleep {
 impl Drop for ManualSleep {
     fn drop(&mut self) {
         if let Some(place) = self.place {
-            lock(&self.clock.0).sleepers.remove(&(self.deadline, place));
+            let waker = lock(&self.clock.0).sleepers.remove(&(self.deadline, place));
+            drop(waker);
         }
     }
 }

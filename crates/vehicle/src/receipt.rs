@@ -4,8 +4,7 @@
 //! *Next:* `board/ledger.rs` (which keeps the open ones), `request.rs` (what is asked).
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use event_listener::Event;
 
@@ -20,7 +19,6 @@ pub struct Receipt(Arc<Inner>);
 struct Inner {
     clock: Arc<dyn Clock>,
     deadline: Monotonic,
-    settled: AtomicBool,
     outcome: Mutex<Option<Outcome>>,
     event: Event,
 }
@@ -76,26 +74,19 @@ pub enum RefusalKind {
 impl Receipt {
     /// A receipt at stage accepted, timed out once `clock` has reached `deadline`.
     pub fn new(clock: Arc<dyn Clock>, deadline: Monotonic) -> Self {
-        let (settled, outcome, event) = (AtomicBool::new(false), Mutex::new(None), Event::new());
-        Self(Arc::new(Inner { clock, deadline, settled, outcome, event }))
+        let (outcome, event) = (Mutex::new(None), Event::new());
+        Self(Arc::new(Inner { clock, deadline, outcome, event }))
     }
 
     /// A receipt that is settled from the start.
     pub fn settled(clock: Arc<dyn Clock>, outcome: Outcome) -> Self {
-        let receipt = Self::new(clock, Monotonic::default());
-        receipt.store(outcome);
-        receipt
+        let deadline = Monotonic::default();
+        Self(Arc::new(Inner { clock, deadline, outcome: Mutex::new(Some(outcome)), event: Event::new() }))
     }
 
     /// How far the request has come.
     pub fn stage(&self) -> Stage {
-        if let Some(outcome) = lock(&self.0.outcome).clone() {
-            return Stage::Settled(outcome);
-        }
-        if self.0.clock.monotonic() >= self.0.deadline {
-            return Stage::Settled(Outcome::TimedOut);
-        }
-        Stage::Accepted
+        self.look().clone().map_or(Stage::Accepted, Stage::Settled)
     }
 
     /// Waits until the request is settled, at most until its deadline. Cancel-safe; it may be asked again.
@@ -116,19 +107,25 @@ impl Receipt {
 
     /// Settles it, unless it is settled or its deadline has passed; says whether it did.
     pub fn settle(&self, outcome: Outcome) -> bool {
-        if matches!(self.stage(), Stage::Settled(_)) {
-            return false;
+        {
+            let mut settled = self.look();
+            if settled.is_some() {
+                return false;
+            }
+            *settled = Some(outcome);
         }
-        self.store(outcome)
-    }
-
-    fn store(&self, outcome: Outcome) -> bool {
-        if self.0.settled.swap(true, Ordering::AcqRel) {
-            return false;
-        }
-        *lock(&self.0.outcome) = Some(outcome);
         self.0.event.notify(usize::MAX);
         true
+    }
+
+    /// The outcome so far. Whoever looks after the deadline settles it as timed out, so that nobody sees another outcome later.
+    fn look(&self) -> MutexGuard<'_, Option<Outcome>> {
+        let late = self.0.clock.monotonic() >= self.0.deadline;
+        let mut settled = lock(&self.0.outcome);
+        if late {
+            settled.get_or_insert(Outcome::TimedOut);
+        }
+        settled
     }
 }
 

@@ -16,7 +16,7 @@ use futures_core::Stream;
 use crate::catalogue::{Catalogue, Permission, SignalId};
 use crate::clock::Sleep;
 use crate::datapoint::{Datapoint, Reason};
-use crate::error::Error;
+use crate::error::{Error, Operation};
 use crate::gate::Gate;
 use crate::time::Monotonic;
 
@@ -77,6 +77,7 @@ pub struct Subscription {
     source: Box<dyn Source>,
     gates: Vec<Watch>,
     waiting: VecDeque<Event>,
+    ended: bool,
 }
 
 /// A gate with what was last seen of it.
@@ -96,7 +97,8 @@ impl Subscription {
         refused: Vec<(String, Error)>,
         source: Box<dyn Source>,
     ) -> Self {
-        Self { catalogue, signals, refused, source, gates: Vec::new(), waiting: VecDeque::new() }
+        let (gates, waiting) = (Vec::new(), VecDeque::new());
+        Self { catalogue, signals, refused, source, gates, waiting, ended: false }
     }
 
     /// The next event; `None` after the end. Cancel-safe.
@@ -139,7 +141,10 @@ impl Subscription {
             if let Err(error) = watch.seen.readable(signal) {
                 denied.push(signal);
                 let path = self.path(signal).to_owned();
-                self.refused.push((path, error));
+                // One line for each signal: the innermost gate that denies it gives the reason.
+                if !self.refused.iter().any(|(refused, _)| *refused == path) {
+                    self.refused.push((path, error.during(Operation::Subscribe)));
+                }
             }
         }
         self.source.restrict(&denied, false);
@@ -148,6 +153,9 @@ impl Subscription {
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
         loop {
             if let Some(event) = self.waiting.pop_front() {
                 return Poll::Ready(Some(event));
@@ -156,6 +164,7 @@ impl Subscription {
                 continue;
             }
             if let Poll::Ready(event) = self.source.poll_event(cx) {
+                self.ended = matches!(event, Some(Event::Ended(_)) | None);
                 return Poll::Ready(event);
             }
             // Every gate is polled, so that each keeps the waker.

@@ -158,8 +158,9 @@ fn parse(text: &str) -> Option<Timestamp> {
         return None;
     }
     let nanos = fraction.map_or(Some(0), fraction_nanoseconds)?;
-    let seconds = days * DAY + hour * 3600 + minute * 60 + second;
-    seconds.checked_mul(NANOS)?.checked_add(nanos).map(Timestamp)
+    let seconds = i128::from(days * DAY + hour * 3600 + minute * 60 + second);
+    // Wider than the result: whole seconds may lie before the range where their fraction brings them into it.
+    i64::try_from(seconds * i128::from(NANOS) + i128::from(nanos)).ok().map(Timestamp)
 }
 
 fn fields(text: &str, separator: char, widths: [usize; 3]) -> Option<[i64; 3]> {
@@ -194,6 +195,14 @@ mod tests {
             let at = Timestamp::from_nanoseconds(nanoseconds);
             // The first instants of 1677 and the last of 2262 are in range too.
             prop_assert_eq!(at.to_string().parse::<Timestamp>(), Ok(at));
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_range_survive_their_text() {
+        for nanoseconds in [i64::MIN, i64::MIN + 1, i64::MAX] {
+            let at = Timestamp::from_nanoseconds(nanoseconds);
+            assert_eq!(at.to_string().parse(), Ok(at));
         }
     }
 

@@ -100,6 +100,8 @@ impl Ledger {
             };
         if let Err(error) = send(&command) {
             self.forget(&command, before);
+            // Somebody may have been given the receipt in the meantime, by the same key.
+            receipt.settle(Outcome::Refused(Refusal::new(RefusalKind::Link, error.message().to_owned())));
             return Err(error.during(Operation::Set).on_path(entry.path().as_str()));
         }
         if let Some(before) = before {
@@ -205,10 +207,12 @@ impl Ledger {
         if !catalogue.facts().reports_changes_only {
             return;
         }
-        if let Some((Datapoint { state: State::Valid(seen), source, .. }, _)) = board.present(command.signal)
+        let Some((point, at)) = board.present(command.signal) else { return };
+        let age = board.clock.monotonic().saturating_since(at);
+        if let State::Valid(seen) = point.state.aged(age, entry.stale_after())
             && entry.reached(&command.value, &seen)
         {
-            self.settle(command, Outcome::Confirmed(source));
+            self.settle(command, Outcome::Confirmed(point.source));
         }
     }
 

@@ -31,10 +31,12 @@ impl Reader {
 
     /// The next event that is there at `now`, or the time to look again.
     fn take(&mut self, now: Monotonic, cx: &Context<'_>) -> Result<Option<Event>, Option<Monotonic>> {
-        let mut unread = self.inbox.lock();
         if self.ended {
             return Ok(None);
         }
+        // Dropped after the lock: a waker may run anything.
+        let _replaced;
+        let mut unread = self.inbox.lock();
         if let Some(points) = unread.replays(now) {
             return Ok(Some(Event::Changed(points)));
         }
@@ -56,7 +58,7 @@ impl Reader {
         }
         // Registered under the inbox's lock: whatever is offered from here on wakes this reader.
         if !unread.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            unread.waker = Some(cx.waker().clone());
+            _replaced = unread.waker.replace(cx.waker().clone());
         }
         Err(unread.due)
     }
@@ -138,15 +140,13 @@ impl Unread {
         for index in std::mem::take(&mut self.dirty) {
             let Some(track) = self.tracks.get_mut(index) else { continue };
             track.dirty = false;
-            let point = track.present(now);
-            match track.judge(&point, now) {
+            let (point, verdict) = track.judge_present(now);
+            match verdict {
                 Verdict::Drop => {}
                 Verdict::Hold(until) => drop(self.is_due_by(Some(until))),
                 Verdict::Pass => {
                     track.deliver(&point.state, now);
                     points.push((track.signal, point));
-                    let due = track.stale_due();
-                    self.is_due_by(due);
                 }
             }
         }

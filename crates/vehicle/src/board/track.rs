@@ -20,10 +20,21 @@ pub(super) struct Track {
     replay: Option<Datapoint>,
     present: Datapoint,
     at: Monotonic,
+    age: Age,
     delivered: Option<State>,
     delivered_at: Monotonic,
     held: Option<Datapoint>,
     next_tick: Option<Monotonic>,
+}
+
+/// What the filter knows of the age of the present report.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Fresh,
+    /// Before it the signal had gone stale, and nobody looked meanwhile.
+    Returned,
+    /// It has gone stale, and the filter was asked about that.
+    Told,
 }
 
 /// What becomes of an update.
@@ -52,6 +63,7 @@ impl Track {
             replay: None,
             present,
             at,
+            age: Age::Fresh,
             delivered: None,
             delivered_at: now,
             held: None,
@@ -73,6 +85,12 @@ impl Track {
 
     /// Keeps a new report as the present state.
     pub(super) fn observe(&mut self, point: &Datapoint, now: Monotonic) {
+        // A reader that did not look in the meantime is told all the same: back from stale is a change.
+        if self.went_stale(now) {
+            self.age = Age::Returned;
+        } else if self.age == Age::Told {
+            self.age = Age::Fresh;
+        }
         self.present.clone_from(point);
         self.at = now;
     }
@@ -82,11 +100,13 @@ impl Track {
         (self.present, self.at) = (present, at);
         (self.masked, self.dirty) = (false, true);
         self.owe_present(now);
+        self.skip_ticks(now);
     }
 
     /// For the filter, what is owed counts as delivered: updates that come before it is read are compared with it.
     fn owe_present(&mut self, now: Monotonic) {
-        let point = self.present(now);
+        self.age = Age::Fresh;
+        let point = self.look(now);
         self.deliver(&point.state, now);
         self.replay = Some(point);
     }
@@ -94,11 +114,12 @@ impl Track {
     /// Hands out the state that is owed: the one at the time of subscribing, or the present one where `latest`.
     pub(super) fn pay(&mut self, now: Monotonic, latest: bool) -> Option<Datapoint> {
         let owed = self.replay.take()?;
-        if !latest {
+        if !latest && !self.is_periodic() {
             return Some(owed);
         }
-        let point = self.present(now);
+        let point = self.look(now);
         self.deliver(&point.state, now);
+        self.skip_ticks(now);
         Some(point)
     }
 
@@ -107,8 +128,11 @@ impl Track {
         (self.masked, self.dirty, self.replay, self.held) = (true, false, None, None);
     }
 
-    /// The present datapoint as it is at `now`: stale, if it was not renewed in time.
-    pub(super) fn present(&self, now: Monotonic) -> Datapoint {
+    /// The present datapoint as it is at `now`, for the filter: stale, if it was not renewed in time.
+    pub(super) fn look(&mut self, now: Monotonic) -> Datapoint {
+        if self.went_stale(now) {
+            self.age = Age::Told;
+        }
         let state = self.present.state.aged(now.saturating_since(self.at), self.stale_after);
         Datapoint { state, ..self.present.clone() }
     }
@@ -119,6 +143,7 @@ impl Track {
             return Verdict::Drop;
         }
         if let (Some(band), Some(delivered)) = (self.filter.change, &self.delivered)
+            && self.age != Age::Returned
             && !differs(delivered, &point.state, band)
         {
             // It is back where the reader believes it to be: nothing is owed any more.
@@ -138,7 +163,18 @@ impl Track {
     pub(super) fn deliver(&mut self, state: &State, now: Monotonic) {
         self.delivered = Some(state.clone());
         self.delivered_at = now;
+        if self.age == Age::Returned {
+            self.age = Age::Fresh;
+        }
         self.held = None;
+    }
+
+    /// Asks the filter about the present state, which takes the place of one that waits.
+    pub(super) fn judge_present(&mut self, now: Monotonic) -> (Datapoint, Verdict) {
+        self.held = None;
+        let point = self.look(now);
+        let verdict = self.judge(&point, now);
+        (point, verdict)
     }
 
     /// An update that still waits for its interval, for a reader that must not wait because the end has come.
@@ -155,18 +191,22 @@ impl Track {
             if now < tick {
                 return None;
             }
-            // Missed ticks are skipped, and the grid stays where it began.
-            let period = self.filter.every.unwrap_or(Duration::MAX);
-            self.next_tick = Some(after(tick, period, now));
-            return Some(self.present(now));
+            self.skip_ticks(now);
+            let point = self.look(now);
+            return matches!(self.judge(&point, now), Verdict::Pass).then_some(point);
         }
-        if let Some(interval) = self.filter.at_most_every
-            && self.held.is_some()
-            && now >= self.delivered_at.saturating_add(interval)
-        {
-            return self.held.take();
+        if self.went_stale(now) {
+            // Going stale is an update like others, and later than one that waits.
+            let point = self.look(now);
+            if matches!(self.judge(&point, now), Verdict::Pass) {
+                return Some(point);
+            }
         }
-        self.went_stale(now).then(|| self.present(now))
+        let interval = self.filter.at_most_every?;
+        if now < self.delivered_at.saturating_add(interval) {
+            return None;
+        }
+        self.held.take()
     }
 
     /// The next time at which something becomes due.
@@ -186,20 +226,30 @@ impl Track {
         }
     }
 
-    /// When the present value goes stale, if the reader has not been told.
+    /// When the present value goes stale, if the filter has not been told.
     pub(super) fn stale_due(&self) -> Option<Monotonic> {
-        let told = matches!(self.delivered, Some(State::Stale(_)));
         let valid = matches!(self.present.state, State::Valid(_));
-        (valid && !told).then(|| self.stale_after.map(|limit| self.at.saturating_add(limit))).flatten()
+        (valid && self.age != Age::Told)
+            .then(|| self.stale_after.map(|limit| self.at.saturating_add(limit)))
+            .flatten()
     }
 
     fn went_stale(&self, now: Monotonic) -> bool {
         self.stale_due().is_some_and(|due| now >= due)
     }
 
+    /// Puts the next tick after `now`: missed ones are skipped, and the grid stays where it began.
+    fn skip_ticks(&mut self, now: Monotonic) {
+        if let (Some(tick), Some(period)) = (self.next_tick, self.filter.every)
+            && tick <= now
+        {
+            self.next_tick = Some(after(tick, period, now));
+        }
+    }
+
     fn in_range(&self, state: &State) -> bool {
         match (self.filter.range, state) {
-            (Some((low, high)), State::Valid(value)) => {
+            (Some((low, high)), State::Valid(value) | State::Stale(value)) => {
                 value.as_f64().is_none_or(|number| (low..=high).contains(&number))
             }
             _ => true,

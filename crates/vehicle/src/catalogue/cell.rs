@@ -6,18 +6,20 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use event_listener::{Event, EventListener};
 
 use super::Catalogue;
-use crate::sync::{read, write};
+use crate::sync::{lock, read, write};
 
 /// The present catalogue of a vehicle or wrapper, replaced as a whole.
 ///
 /// Each cell numbers its own snapshots: a wrapper's catalogue keeps the ids of what it wraps, but is superseded by its own cell.
 pub struct CatalogueCell {
     present: RwLock<Arc<Catalogue>>,
+    /// Held by whoever replaces.
+    replacing: Mutex<()>,
     line: Arc<Line>,
 }
 
@@ -32,7 +34,7 @@ impl CatalogueCell {
     pub fn new(catalogue: Catalogue) -> Self {
         let line = Line::new(catalogue.revision);
         let first = Catalogue { line: line.clone(), ..catalogue };
-        Self { present: RwLock::new(Arc::new(first)), line }
+        Self { present: RwLock::new(Arc::new(first)), replacing: Mutex::new(()), line }
     }
 
     /// The present catalogue.
@@ -42,7 +44,8 @@ impl CatalogueCell {
 
     /// Puts what `next` makes of the present catalogue in its place, and wakes whoever waits for that.
     ///
-    /// `next` runs under the cell's lock, so that concurrent replacements do not undo each other; it must not use the cell.
+    /// One replacement runs at a time, so that concurrent ones do not undo each other: `next` may look at the cell, and must not replace
+    /// its catalogue.
     pub fn replace(&self, next: impl FnOnce(&Catalogue) -> Catalogue) {
         let Ok(()) = self.try_replace(|now| Ok::<_, Infallible>(next(now)));
     }
@@ -53,9 +56,11 @@ impl CatalogueCell {
     /// That of `next`: then nothing is replaced.
     pub fn try_replace<E>(&self, next: impl FnOnce(&Catalogue) -> Result<Catalogue, E>) -> Result<(), E> {
         {
-            let mut present = write(&self.present);
+            let _replacing = lock(&self.replacing);
+            let present = self.load();
             let revision = present.revision + 1;
-            *present = Arc::new(Catalogue { revision, line: self.line.clone(), ..next(&present)? });
+            let next = Arc::new(Catalogue { revision, line: self.line.clone(), ..next(&present)? });
+            *write(&self.present) = next;
             self.line.revision.store(revision, Ordering::Release);
         }
         self.line.replaced.notify(usize::MAX);

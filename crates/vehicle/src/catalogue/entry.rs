@@ -229,7 +229,7 @@ impl Entry {
     /// Whether an observation shows that what was asked has happened: equal in the type, within half a step.
     pub(crate) fn reached(&self, wanted: &Value, seen: &Value) -> bool {
         match (self.step, wanted.as_f64(), seen.as_f64()) {
-            (Some(step), Some(wanted), Some(seen)) => (wanted - seen).abs() <= step / 2.0,
+            (Some(step), Some(near), Some(at)) => wanted.same(seen) || (near - at).abs() <= step / 2.0,
             _ => wanted.same(seen),
         }
     }
