@@ -4,13 +4,18 @@
 mod close;
 mod connection;
 mod error;
+mod framed;
 mod info;
 mod limits;
+pub mod memory;
 mod message;
+mod subprotocol;
 
 pub use close::{CloseCode, CloseReason};
 pub use connection::{Arrival, Connection, ConnectionExt, Connector, Listener, ListenerExt};
 pub use error::TransportError;
+pub use framed::{FRAME_HEADER, Framed};
 pub use info::{Info, Security};
 pub use limits::Limits;
 pub use message::{Message, MessageKind};
+pub use subprotocol::agree;
