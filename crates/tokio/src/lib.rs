@@ -2,7 +2,12 @@
 #![doc = include_str!("../README.md")]
 
 mod clock;
+mod dial;
 mod spawn;
+mod stream;
+pub mod tcp;
+#[cfg(unix)]
+pub mod unix;
 
 pub use clock::SystemClock;
 pub use spawn::{Running, spawn};

@@ -1,0 +1,136 @@
+//! Unix sockets: connections by path, and a listener on one.
+//!
+//! *Invariant:* a listener takes its own file away when it goes, and one that a dead process left behind when it comes; it never takes
+//! the place of one that answers, or of a file of another kind. Who may connect is who may write to the file.
+//! *Next:* `dial.rs` (which frames the streams).
+
+use std::fmt;
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use coachwork_transport::{Arrival, Connection, Connector, Info, Limits, Listener, Security, TransportError};
+use tokio::net::UnixStream;
+
+use crate::dial::{Dial, Reception, in_runtime};
+
+/// A connector to the socket at `path`.
+pub fn connector(path: impl Into<PathBuf>, limits: &Limits) -> UnixConnector {
+    let path = path.into();
+    UnixConnector { peer: path.to_string_lossy().into(), path, dial: Dial::new(limits) }
+}
+
+/// Listens on a new socket at `path`.
+///
+/// # Errors
+/// [`TransportError::Io`] where the socket cannot be made, is in use, or outside of a tokio runtime.
+pub async fn listen(path: impl Into<PathBuf>, limits: &Limits) -> Result<UnixListener, TransportError> {
+    let path = path.into();
+    let local: Arc<str> = path.to_string_lossy().into();
+    in_runtime(&local)?;
+    let failed = |why| TransportError::io(local.clone(), why);
+    if is_abandoned(&path).await {
+        std::fs::remove_file(&path).map_err(failed)?;
+    }
+    let socket = tokio::net::UnixListener::bind(&path).map_err(failed)?;
+    Ok(UnixListener { socket, path, local, reception: Reception::new(limits) })
+}
+
+/// Connects over a unix socket.
+#[derive(Clone)]
+pub struct UnixConnector {
+    path: PathBuf,
+    peer: Arc<str>,
+    dial: Dial,
+}
+
+impl UnixConnector {
+    /// Gives up an attempt after this time, its hello included. Default 10 seconds.
+    #[must_use]
+    pub fn within(mut self, within: Duration) -> Self {
+        self.dial.within = within;
+        self
+    }
+
+    /// Offers these subprotocols, the preferred one first.
+    #[must_use]
+    pub fn offering(self, names: &[&str]) -> Self {
+        Self { dial: self.dial.offering(names), ..self }
+    }
+}
+
+#[async_trait]
+impl Connector for UnixConnector {
+    fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Connection>, TransportError> {
+        let open = async {
+            let stream = UnixStream::connect(&self.path).await?;
+            Ok((stream, Info::new(self.peer.clone()).with_security(Security::Local)))
+        };
+        self.dial.connect(&self.peer, open).await
+    }
+}
+
+/// Accepts connections over a unix socket. Dropping it takes its file away.
+pub struct UnixListener {
+    socket: tokio::net::UnixListener,
+    path: PathBuf,
+    local: Arc<str>,
+    reception: Reception,
+}
+
+impl UnixListener {
+    /// Agrees only on these subprotocols.
+    #[must_use]
+    pub fn speaking(mut self, names: &[&str]) -> Self {
+        self.reception = self.reception.clone().speaking(names);
+        self
+    }
+}
+
+impl Listener for UnixListener {
+    fn local(&self) -> &str {
+        &self.local
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arrival, TransportError>> {
+        let accepted = ready!(self.socket.poll_accept(cx));
+        let (stream, _) = accepted.map_err(|why| TransportError::io(self.local.clone(), why))?;
+        // Whoever connects has no name of its own.
+        let info = Info::new(self.local.clone()).with_security(Security::Local);
+        Poll::Ready(Ok(self.reception.arrival(stream, info)))
+    }
+}
+
+impl Drop for UnixListener {
+    fn drop(&mut self) {
+        // Somebody else may have taken the file away; then there is nothing left to do.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Whether there is a socket at `path` that nobody answers.
+async fn is_abandoned(path: &Path) -> bool {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    let refused = |why: io::Error| why.kind() == io::ErrorKind::ConnectionRefused;
+    is_socket && UnixStream::connect(path).await.is_err_and(refused)
+}
+
+impl fmt::Debug for UnixConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UnixConnector({})", self.peer)
+    }
+}
+
+impl fmt::Debug for UnixListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UnixListener({})", self.local)
+    }
+}
