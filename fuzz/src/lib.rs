@@ -2,3 +2,5 @@
 //!
 //! *Invariant:* `run` panics only when an oracle disagrees; each module's unit test shows that it uses its input.
 //! *Next:* `fuzz_targets/` (libFuzzer's entry points), `tests/replay.rs` (seeds and past crashes on stable).
+
+pub mod token_verify;

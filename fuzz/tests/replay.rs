@@ -1,1 +1,23 @@
 //! Runs every seed and every past crash through its target, on stable.
+
+use std::path::Path;
+
+/// Runs all seeds of a target, of which there are some, and all of its past crashes.
+fn replay(target: &str, run: fn(&[u8])) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut seeds = 0;
+    for folder in ["seeds", "crashes"] {
+        let Ok(files) = std::fs::read_dir(root.join(folder).join(target)) else { continue };
+        for file in files {
+            let path = file.expect("a folder of files").path();
+            run(&std::fs::read(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display())));
+            seeds += usize::from(folder == "seeds");
+        }
+    }
+    assert!(seeds > 0, "{target} has no seeds");
+}
+
+#[test]
+fn token_verify() {
+    replay("token_verify", coachwork_fuzz::token_verify::run);
+}
