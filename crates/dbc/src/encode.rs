@@ -17,7 +17,7 @@ use crate::{Number, Raw};
 /// A value to encode.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
-    /// A physical value: checked against the signal's range, scaled and rounded half to even.
+    /// A physical value: checked against the signal's range, scaled and rounded half to even. Outside the range only values with a label pass.
     Physical(Number),
     /// A raw value: checked against the signal's bits alone, so that special values can be sent.
     Raw(Raw),
@@ -196,7 +196,7 @@ pub enum EncodeError {
         /// The bits of its raw value.
         value: u64,
     },
-    /// A given signal has bits beyond the payload.
+    /// A given signal has bits beyond the payload, or more than 64.
     Outside {
         /// The signal.
         signal: String,
@@ -248,6 +248,9 @@ impl fmt::Display for EncodeError {
 
 impl core::error::Error for EncodeError {}
 
+/// A multiplexer, the values that the given signals leave it, and the first of those signals.
+type Asked = (usize, Vec<(u64, u64)>, usize);
+
 impl Message {
     /// Encodes values into a new payload.
     ///
@@ -275,10 +278,11 @@ impl Message {
         // Present signals depend on multiplexers, so these come first: what is given, what that asks for, start values.
         let chosen = self.multiplexers(&given, None)?;
         for (position, field) in self.fields() {
-            if let Some(bits) = self.start_bits(position, field) {
-                if field.fits(payload.len()) && self.selected(position, &chosen) {
-                    let _ = field.write(&mut payload, bits);
-                }
+            if let Some(bits) = self.start_bits(position, field)
+                && self.selected(position, &chosen)
+            {
+                // A start value outside the message is nobody's wish.
+                let _ = field.write(&mut payload, bits);
             }
         }
         self.put(&given, &chosen, &mut payload)?;
@@ -331,6 +335,9 @@ impl Message {
             let position = key.resolve(self).ok_or_else(unknown)?.position();
             let (signal, field) =
                 self.signals.get(position).zip(self.plan.field(position)).ok_or_else(unknown)?;
+            if signal.length > 64 {
+                return Err(EncodeError::Outside { signal: signal.name.clone(), length: self.length() });
+            }
             let bits = match (*value).into() {
                 Value::Physical(number) => bits_of_number(signal, field, number)?,
                 Value::Raw(raw) => bits_of_raw(signal, field, raw)?,
@@ -355,7 +362,7 @@ impl Message {
         payload: Option<&[u8]>,
     ) -> Result<Vec<(usize, u64)>, EncodeError> {
         let mut chosen: Vec<(usize, u64)> = Vec::new();
-        let mut asked: Vec<(usize, Vec<(u64, u64)>, usize)> = Vec::new();
+        let mut asked: Vec<Asked> = Vec::new();
         for &(position, _) in given {
             let mut child = position;
             while let Some((multiplexer, values)) = self.plan.selector(child) {
@@ -521,35 +528,39 @@ fn bits_of_number(signal: &Signal, field: &Field, number: Number) -> Result<u64,
     if value.is_nan() && !signal.value_type.is_float() {
         return Err(refuse());
     }
-    if let Some((min, max)) = signal.range {
-        if value < min || value > max || value.is_nan() {
-            return Err(refuse());
-        }
-    }
+    let in_range = signal.range.is_none_or(|(min, max)| (min..=max).contains(&value));
     if signal.value_type.is_float() {
-        return bits_of_float(signal, (value - signal.offset) / signal.factor).ok_or_else(refuse);
+        return bits_of_float(signal, (value - signal.offset) / signal.factor)
+            .filter(|_| in_range)
+            .ok_or_else(refuse);
     }
+    let raw = raw_integer(signal, field, number).ok_or_else(refuse)?;
+    // Labelled values ("not available" and the like) lie outside the range on purpose.
+    if !in_range && signal.choices.label(raw).is_none() {
+        return Err(refuse());
+    }
+    field.pattern(raw).ok_or_else(refuse)
+}
+
+/// The raw integer nearest to a physical value; `None` where it is beyond all integers here.
+fn raw_integer(signal: &Signal, field: &Field, number: Number) -> Option<i128> {
+    let value = number.to_f64();
     // Whole numbers go the exact way where they divide.
     if let Some((factor, offset)) = field.integer_scaling() {
         let exact = number.integer().or_else(|| whole(value).map(i128::from));
-        if let Some(scaled) = exact.and_then(|exact| exact.checked_sub(offset.into())) {
-            if scaled % i128::from(factor) == 0 {
-                return field.pattern(scaled / i128::from(factor)).ok_or_else(refuse);
-            }
+        if let Some(scaled) = exact.and_then(|exact| exact.checked_sub(offset.into()))
+            && scaled % i128::from(factor) == 0
+        {
+            return Some(scaled / i128::from(factor));
         }
     }
     let raw = round_ties_even((value - signal.offset) / signal.factor);
     // Doubles from 2^63 on are whole but not in `whole`'s reach.
-    let integer = match whole(raw) {
-        Some(integer) => i128::from(integer),
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the bounds are checked first, and the value is whole"
-        )]
-        None if (9.2e18..1.85e19).contains(&raw) => raw as i128,
-        None => return Err(refuse()),
-    };
-    field.pattern(integer).ok_or_else(refuse)
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the bounds are checked first, and the value is whole"
+    )]
+    whole(raw).map(i128::from).or_else(|| (9.2e18..1.85e19).contains(&raw).then_some(raw as i128))
 }
 
 /// The bits of a float signal's raw value; `None` where a finite value becomes infinite.

@@ -25,6 +25,10 @@ pub use self::model::builder::{
 };
 pub use self::model::choices::Choices;
 pub use self::model::database::{Database, Match};
+pub use self::model::extra::{
+    EnvironmentType, EnvironmentVariable, Relation, RelationTarget, SignalGroup, ValueTable,
+};
 pub use self::model::message::{Message, SignalIndex};
+pub use self::model::node::Node;
 pub use self::model::signal::{Availability, ByteOrder, Multiplexed, Signal, ValueType};
 pub use self::number::{Number, Raw};

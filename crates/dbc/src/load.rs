@@ -3,6 +3,7 @@
 //! *Invariant:* loading never panics and takes time and memory in proportion to the text; nothing is dropped or changed without a diagnostic.
 //! *Next:* `text.rs` (bytes to text), `scan.rs` (text to tokens), `statement.rs` and `parse.rs` (tokens to statements), `assemble.rs` (statements to the model).
 
+mod apply;
 pub(crate) mod assemble;
 pub(crate) mod diagnostic;
 mod number;
@@ -22,10 +23,10 @@ use crate::Database;
 /// ```
 /// use coachwork_dbc::Options;
 ///
-/// let text = "BU_: A\nBO_ 2500 Late: 8 A\n"; // above 11 bits, and not marked as extended
+/// let text = "BS_:\nBU_: A\nBO_ 2500 Late: 8 A\n"; // above 11 bits, and not marked as extended
 /// let loaded = Options::new().load(text.as_bytes()).unwrap();
 /// assert!(loaded.database.messages()[0].id().is_extended());
-/// assert_eq!(loaded.diagnostics[0].line(), 2);
+/// assert_eq!(loaded.diagnostics[0].line(), 3);
 /// assert!(Options::new().strict(true).load(text.as_bytes()).is_err());
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

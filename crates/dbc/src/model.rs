@@ -7,5 +7,8 @@ pub(crate) mod attribute;
 pub(crate) mod builder;
 pub(crate) mod choices;
 pub(crate) mod database;
+pub(crate) mod extra;
+mod layout;
 pub(crate) mod message;
+pub(crate) mod node;
 pub(crate) mod signal;

@@ -131,10 +131,9 @@ pub(crate) fn whole(value: f64) -> Option<i64> {
 }
 
 /// Rounds half to even, without the standard library.
-#[expect(clippy::float_cmp, reason = "ties are exact")]
 pub(crate) fn round_ties_even(value: f64) -> f64 {
     const SHIFT: f64 = 4_503_599_627_370_496.0; // 2^52: above it every double is whole
-    if !(value.abs() < SHIFT) {
+    if value.is_nan() || value.abs() >= SHIFT {
         return value;
     }
     let rounded = if value < 0.0 { (value - SHIFT) + SHIFT } else { (value + SHIFT) - SHIFT };

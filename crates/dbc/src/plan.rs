@@ -144,7 +144,7 @@ pub(crate) fn selectors(signals: &[Signal]) -> (Vec<Option<u32>>, Vec<(usize, Bu
         let found = signal.multiplexed.as_ref().map(|multiplexed| {
             match by_name.get(multiplexed.multiplexer.as_str()) {
                 None => Err(BuildErrorKind::UnknownMultiplexer),
-                Some((_, multiplexer)) if multiplexer.value_type.is_float() => {
+                Some((_, multiplexer)) if multiplexer.value_type.is_float() || multiplexer.length > 64 => {
                     Err(BuildErrorKind::FloatMultiplexer)
                 }
                 Some((parent, _)) => Ok(*parent),
@@ -196,7 +196,8 @@ fn multiplexers(signals: &[Signal], fields: &[Field]) -> Vec<Multiplexer> {
     for selector in fields.iter().filter_map(|field| field.selector.as_ref()) {
         children.entry(selector.multiplexer).or_default().extend(&selector.values);
     }
-    let is_multiplexer = |signal: &Signal| signal.is_multiplexer && !signal.value_type.is_float();
+    let is_multiplexer =
+        |signal: &Signal| signal.is_multiplexer && !signal.value_type.is_float() && signal.length <= 64;
     let found = (0..).zip(signals).filter(|(_, signal)| is_multiplexer(signal)).map(|(field, signal)| {
         let mut defined = children.remove(&field).unwrap_or_default();
         // A value with a label is defined, even where no signal depends on it.
@@ -255,9 +256,9 @@ impl Field {
         }
     }
 
-    /// Whether all bits lie inside a payload of this many bytes.
+    /// Whether all bits lie inside a payload of this many bytes, and make a number.
     pub(crate) fn fits(&self, length: usize) -> bool {
-        self.first as usize + self.bytes as usize <= length
+        self.length <= 64 && self.first as usize + self.bytes as usize <= length
     }
 
     fn range(&self) -> core::ops::Range<usize> {
@@ -267,7 +268,7 @@ impl Field {
 
     /// The signal's bits, right-aligned; `None` where the payload is too short.
     pub(crate) fn bits(&self, payload: &[u8]) -> Option<u64> {
-        let bytes = payload.get(self.range())?;
+        let bytes = payload.get(self.range()).filter(|bytes| bytes.len() <= 9)?;
         let mut word = [0_u8; 16];
         let value = match self.byte_order {
             ByteOrder::LittleEndian => {
@@ -286,7 +287,7 @@ impl Field {
 
     /// Writes right-aligned bits; other bits stay. `None` where the payload is too short.
     pub(crate) fn write(&self, payload: &mut [u8], bits: u64) -> Option<()> {
-        let bytes = payload.get_mut(self.range())?;
+        let bytes = payload.get_mut(self.range()).filter(|bytes| bytes.len() <= 9)?;
         let keep = !(u128::from(mask(self.length)) << self.shift);
         let put = u128::from(bits & mask(self.length)) << self.shift;
         let count = bytes.len();

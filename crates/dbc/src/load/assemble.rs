@@ -1,57 +1,61 @@
 //! Statements become a database: references are looked up, what belongs together is put together.
 //!
 //! *Invariant:* a reference that leads nowhere is left out with a diagnostic; a signal that cannot be compiled leaves its message standing.
-//! *Next:* `resolve.rs` (what the usual attributes and labels mean), `../model/builder.rs` (checks and compiles).
+//! *Next:* `apply.rs` (statement by statement), `resolve.rs` (what the usual attributes mean), `../model/builder.rs` (checks and compiles).
 
 use alloc::borrow::ToOwned;
-use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::diagnostic::{Code, Diagnostics, Place, Severity};
 use super::resolve;
-use super::statement::{MessageLine, SignalLine, Statements, Target};
-use crate::model::attribute::{AttributeDefinition, AttributeObject, AttributeValue, Attributes};
+use super::statement::{MessageLine, MessageRef, SignalLine, Statements};
+use crate::model::attribute::{AttributeValue, Attributes};
 use crate::model::builder::{DatabaseBuilder, check};
-use crate::model::choices::Choices;
-use crate::model::signal::{Multiplexed, Signal, ValueType};
+use crate::model::extra::{EnvironmentVariable, SignalGroup};
+use crate::model::message::SignalIndex;
+use crate::model::node::Node;
+use crate::model::signal::{Signal, ValueType};
 use crate::plan::selectors;
-use crate::{CanId, Database, Message};
+use crate::{Database, Message};
 
 /// Puts a whole file together.
 pub(super) fn assemble(statements: &Statements<'_>, diagnostics: &mut Diagnostics) -> Database {
     let mut parts = Parts::new(statements, diagnostics);
-    parts.senders();
-    parts.comments();
-    parts.definitions();
-    parts.attributes();
-    parts.labels();
-    parts.floats();
-    parts.multiplexers();
+    parts.apply();
     parts.build()
 }
 
-struct Parts<'s, 'd> {
-    statements: &'s Statements<'s>,
-    diagnostics: &'d mut Diagnostics,
-    builder: DatabaseBuilder,
-    messages: Vec<MessageParts<'s>>,
+/// A database that is being put together.
+pub(super) struct Parts<'s, 'd> {
+    pub(super) statements: &'s Statements<'s>,
+    pub(super) diagnostics: &'d mut Diagnostics,
+    pub(super) builder: DatabaseBuilder,
+    pub(super) messages: Vec<MessageParts<'s>>,
     /// Positions in `messages` of every message with an id.
-    by_id: BTreeMap<CanId, Vec<usize>>,
+    by_id: BTreeMap<MessageRef, Vec<usize>>,
     /// Positions of signals by message position and name; the first of two.
-    by_name: BTreeMap<(usize, &'s str), usize>,
+    pub(super) by_name: BTreeMap<(usize, &'s str), usize>,
+    /// Positions of nodes by name.
+    nodes: BTreeMap<&'s str, usize>,
+    /// Positions of environment variables by name.
+    environment: BTreeMap<&'s str, usize>,
 }
 
-struct MessageParts<'s> {
-    line: &'s MessageLine<'s>,
-    id: CanId,
-    senders: Vec<String>,
-    comment: Option<String>,
-    attributes: Attributes,
-    signals: Vec<Signal>,
-    /// The message has `SG_MUL_VAL_` for these signals.
-    extended: Vec<bool>,
+/// A message that is being put together.
+pub(super) struct MessageParts<'s> {
+    pub(super) line: &'s MessageLine<'s>,
+    pub(super) senders: Vec<String>,
+    pub(super) comment: Option<String>,
+    pub(super) attributes: Attributes,
+    pub(super) signals: Vec<Signal>,
+    /// Names, repetitions, and positions in `signals`.
+    pub(super) groups: Vec<(String, u32, Vec<usize>)>,
+    /// Which signals `SG_MUL_VAL_` speaks of.
+    pub(super) extended: Vec<bool>,
 }
 
 impl<'s, 'd> Parts<'s, 'd> {
@@ -63,108 +67,189 @@ impl<'s, 'd> Parts<'s, 'd> {
             messages: Vec::new(),
             by_id: BTreeMap::new(),
             by_name: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            environment: BTreeMap::new(),
         };
-        parts.builder.version = statements.version.as_deref().unwrap_or_default().to_owned();
-        parts.builder.nodes = statements.nodes.iter().map(|node| node.value.to_owned()).collect();
-        let mut names = BTreeMap::new();
-        for line in &statements.messages {
-            let Some(id) = line.id else { continue };
-            let position = parts.messages.len();
-            let same = parts.by_id.entry(id).or_default();
-            if !same.is_empty() {
-                parts.diagnostics.report(
-                    Code::DuplicateId,
-                    Severity::Notice,
-                    line.place,
-                    line.name,
-                    format!("kept a second message with the id {id}; the id finds the first"),
+        parts.header();
+        parts.take_messages();
+        parts
+    }
+
+    fn header(&mut self) {
+        let statements = self.statements;
+        for (seen, keyword) in [(statements.has_bit_timing, "BS_:"), (statements.has_nodes, "BU_:")] {
+            if !seen {
+                self.diagnostics.report(
+                    Code::MissingSection,
+                    Severity::Repaired,
+                    Place::default(),
+                    keyword,
+                    "read the file as if it had this section",
                 );
             }
+        }
+        self.builder.version = statements.version.as_deref().unwrap_or_default().to_owned();
+        self.builder.new_symbols = statements.new_symbols.iter().map(|symbol| (*symbol).to_owned()).collect();
+        statements.bit_timing.clone_into(&mut self.builder.bit_timing);
+        self.builder.other_statements = statements.others.iter().map(|text| (*text).to_owned()).collect();
+        for node in &statements.nodes {
+            if self.nodes.contains_key(node.value) {
+                self.diagnostics.report(
+                    Code::DuplicateStatement,
+                    Severity::Skipped,
+                    node.place,
+                    node.value,
+                    "left out a second node with this name",
+                );
+                continue;
+            }
+            self.nodes.insert(node.value, self.builder.nodes.len());
+            self.builder.nodes.push(Node::new(node.value));
+        }
+        for line in &statements.environment {
+            if self.environment.contains_key(line.name) {
+                self.diagnostics.report(
+                    Code::DuplicateStatement,
+                    Severity::Skipped,
+                    line.place,
+                    line.name,
+                    "left out a second environment variable with this name",
+                );
+                continue;
+            }
+            self.environment.insert(line.name, self.builder.environment_variables.len());
+            self.builder.environment_variables.push(EnvironmentVariable {
+                name: line.name.to_owned(),
+                kind: line.kind,
+                range: line.range,
+                unit: line.unit.as_ref().to_owned(),
+                initial: line.initial,
+                id: line.id,
+                access: line.access.to_owned(),
+                nodes: line.nodes.iter().map(|node| (*node).to_owned()).collect(),
+                data_length: None,
+                choices: crate::Choices::default(),
+                comment: None,
+                attributes: Attributes::default(),
+            });
+        }
+    }
+
+    fn take_messages(&mut self) {
+        let mut names = BTreeSet::new();
+        for line in &self.statements.messages {
+            let position = self.messages.len();
+            let same = self.by_id.entry(line.id).or_default();
+            if let Some(id) = line.id.filter(|_| !same.is_empty()) {
+                let action = format!("kept a second message with the id {id}; the id finds the first");
+                self.diagnostics.report(Code::DuplicateId, Severity::Notice, line.place, line.name, action);
+            }
             same.push(position);
-            if names.insert(line.name, ()).is_some() {
-                parts.diagnostics.report(
+            if !names.insert(line.name) {
+                let action = "kept a second message with this name; the name finds the first";
+                self.diagnostics.report(
                     Code::DuplicateMessage,
                     Severity::Notice,
                     line.place,
                     line.name,
-                    "kept a second message with this name; the name finds the first",
+                    action,
                 );
             }
             for (index, signal) in line.signals.iter().enumerate() {
-                if parts.by_name.contains_key(&(position, signal.name)) {
-                    parts.diagnostics.report(
-                        Code::DuplicateSignal,
-                        Severity::Notice,
-                        signal.place,
-                        signal.name,
-                        "kept a second signal with this name; the name finds the first",
-                    );
-                } else {
-                    parts.by_name.insert((position, signal.name), index);
+                match self.by_name.entry((position, signal.name)) {
+                    Entry::Vacant(entry) => {
+                        entry.insert(index);
+                    }
+                    Entry::Occupied(_) => {
+                        let action = "kept a second signal with this name; the name finds the first";
+                        self.diagnostics.report(
+                            Code::DuplicateSignal,
+                            Severity::Notice,
+                            signal.place,
+                            signal.name,
+                            action,
+                        );
+                    }
                 }
             }
-            parts.messages.push(MessageParts {
+            self.messages.push(MessageParts {
                 line,
-                id,
                 senders: line.sender.iter().map(|name| (*name).to_owned()).collect(),
                 comment: None,
                 attributes: Attributes::default(),
                 signals: line.signals.iter().map(signal_of).collect(),
+                groups: Vec::new(),
                 extended: line.signals.iter().map(|_| false).collect(),
             });
         }
-        parts
     }
 
     /// The first message with this id.
-    fn message(&mut self, id: CanId, place: Place, what: &str) -> Option<&mut MessageParts<'s>> {
+    pub(super) fn message(
+        &mut self,
+        id: MessageRef,
+        place: Place,
+        what: &str,
+    ) -> Option<&mut MessageParts<'s>> {
         let position = self.by_id.get(&id).and_then(|positions| positions.first().copied());
         if position.is_none() {
-            self.diagnostics.report(
-                Code::UnknownMessage,
-                Severity::Skipped,
-                place,
-                what,
-                format!("left out: there is no message with the id {id}"),
-            );
+            self.unknown_message(id, place, what);
         }
         self.messages.get_mut(position?)
     }
 
+    fn unknown_message(&mut self, id: MessageRef, place: Place, what: &str) {
+        let action = match id {
+            Some(id) => format!("left out: there is no message with the id {id}"),
+            None => "left out: there are no signals without a message".to_owned(),
+        };
+        self.diagnostics.report(Code::UnknownMessage, Severity::Skipped, place, what, action);
+    }
+
     /// The position of the first message with this id that has this signal, and the signal's.
-    fn signal_position(&mut self, id: CanId, name: &str, place: Place, what: &str) -> Option<(usize, usize)> {
+    pub(super) fn signal_position(
+        &mut self,
+        id: MessageRef,
+        name: &str,
+        place: Place,
+        what: &str,
+    ) -> Option<(usize, usize)> {
         let Some(positions) = self.by_id.get(&id) else {
-            self.diagnostics.report(
-                Code::UnknownMessage,
-                Severity::Skipped,
-                place,
-                what,
-                format!("left out: there is no message with the id {id}"),
-            );
+            self.unknown_message(id, place, what);
             return None;
         };
         let found =
             positions.iter().find_map(|message| Some((*message, *self.by_name.get(&(*message, name))?)));
         if found.is_none() {
+            let message = positions
+                .first()
+                .and_then(|position| self.messages.get(*position))
+                .map_or("", |message| message.line.name);
             self.diagnostics.report(
                 Code::UnknownSignal,
                 Severity::Skipped,
                 place,
                 what,
-                format!("left out: the message {id} has no signal {name}"),
+                format!("left out: {message} has no signal {name}"),
             );
         }
         found
     }
 
-    fn signal(&mut self, id: CanId, name: &str, place: Place, what: &str) -> Option<&mut Signal> {
+    pub(super) fn signal(
+        &mut self,
+        id: MessageRef,
+        name: &str,
+        place: Place,
+        what: &str,
+    ) -> Option<&mut Signal> {
         let (message, signal) = self.signal_position(id, name, place, what)?;
         self.messages.get_mut(message)?.signals.get_mut(signal)
     }
 
-    fn has_node(&mut self, name: &str, place: Place, what: &str) -> bool {
-        let known = self.builder.nodes.iter().any(|node| node == name);
-        if !known {
+    pub(super) fn node(&mut self, name: &str, place: Place, what: &str) -> Option<&mut Node> {
+        let position = self.nodes.get(name).copied();
+        if position.is_none() {
             self.diagnostics.report(
                 Code::UnknownNode,
                 Severity::Skipped,
@@ -173,278 +258,103 @@ impl<'s, 'd> Parts<'s, 'd> {
                 format!("left out: there is no node {name}"),
             );
         }
-        known
+        self.builder.nodes.get_mut(position?)
     }
 
-    fn senders(&mut self) {
-        for line in &self.statements.senders {
-            if let Some(message) = self.message(line.id, line.place, "BO_TX_BU_") {
-                for node in &line.nodes {
-                    if !message.senders.iter().any(|sender| sender == node) {
-                        message.senders.push((*node).to_owned());
-                    }
-                }
-            }
-        }
-    }
-
-    fn comments(&mut self) {
-        for line in &self.statements.comments {
-            let text = line.text.as_ref().to_owned();
-            let replaced = match line.target {
-                Target::Database => self.builder.comment.replace(text),
-                Target::Message(id) => match self.message(id, line.place, "CM_ BO_") {
-                    Some(message) => message.comment.replace(text),
-                    None => continue,
-                },
-                Target::Signal(id, name) => match self.signal(id, name, line.place, "CM_ SG_") {
-                    Some(signal) => signal.comment.replace(text),
-                    None => continue,
-                },
-                _ => continue,
-            };
-            if replaced.is_some() {
-                self.diagnostics.report(
-                    Code::DuplicateStatement,
-                    Severity::Skipped,
-                    line.place,
-                    "CM_",
-                    "a later comment replaced an earlier one",
-                );
-            }
-        }
-    }
-
-    fn definitions(&mut self) {
-        for line in &self.statements.definitions {
-            let definition = AttributeDefinition::new(line.name.as_ref(), line.object, line.kind.clone());
-            match self
-                .builder
-                .definitions
-                .iter_mut()
-                .find(|known| known.name == definition.name && known.object == definition.object)
-            {
-                Some(known) => {
-                    *known = definition;
-                    self.diagnostics.report(
-                        Code::DuplicateStatement,
-                        Severity::Skipped,
-                        line.place,
-                        &line.name,
-                        "a later definition of the attribute replaced an earlier one",
-                    );
-                }
-                None => self.builder.definitions.push(definition),
-            }
-        }
-        for line in &self.statements.defaults {
-            let mut found = false;
-            for definition in
-                self.builder.definitions.iter_mut().filter(|definition| definition.name == line.name)
-            {
-                let relation = matches!(
-                    definition.object,
-                    AttributeObject::NodeToEnvironmentVariable
-                        | AttributeObject::NodeToMessage
-                        | AttributeObject::NodeToSignal
-                );
-                if relation == line.relation {
-                    definition.default = Some(definition.interpret(line.value.clone()));
-                    found = true;
-                }
-            }
-            if !found {
-                self.diagnostics.report(
-                    Code::UnknownAttribute,
-                    Severity::Skipped,
-                    line.place,
-                    &line.name,
-                    "left out: the attribute is not defined",
-                );
-            }
-        }
-    }
-
-    /// A value as its definition means it.
-    fn interpret(
+    pub(super) fn variable(
         &mut self,
         name: &str,
-        object: AttributeObject,
-        value: &AttributeValue,
         place: Place,
-    ) -> AttributeValue {
-        match self
-            .builder
-            .definitions
-            .iter()
-            .find(|definition| definition.name == name && definition.object == object)
-        {
-            Some(definition) => definition.interpret(value.clone()),
-            None => {
-                self.diagnostics.report(
-                    Code::UnknownAttribute,
-                    Severity::Notice,
-                    place,
-                    name,
-                    "kept the value of an attribute that is not defined",
-                );
-                value.clone()
-            }
+        what: &str,
+    ) -> Option<&mut EnvironmentVariable> {
+        let position = self.environment.get(name).copied();
+        if position.is_none() {
+            let action = format!("left out: there is no environment variable {name}");
+            self.diagnostics.report(Code::UnknownEnvironmentVariable, Severity::Skipped, place, what, action);
         }
+        self.builder.environment_variables.get_mut(position?)
     }
 
-    fn attributes(&mut self) {
-        for line in &self.statements.attributes {
-            let name = line.name.as_ref();
-            let replaced = match line.target {
-                Target::Database => {
-                    let value = self.interpret(name, AttributeObject::Database, &line.value, line.place);
-                    self.builder.attributes.set(name, value)
-                }
-                Target::Message(id) => {
-                    let value = self.interpret(name, AttributeObject::Message, &line.value, line.place);
-                    match self.message(id, line.place, name) {
-                        Some(message) => message.attributes.set(name, value),
-                        None => continue,
-                    }
-                }
-                Target::Signal(id, signal) => {
-                    let value = self.interpret(name, AttributeObject::Signal, &line.value, line.place);
-                    match self.signal(id, signal, line.place, name) {
-                        Some(signal) => signal.attributes.set(name, value),
-                        None => continue,
-                    }
-                }
-                _ => continue,
-            };
-            if replaced.is_some() {
-                self.diagnostics.report(
-                    Code::DuplicateStatement,
-                    Severity::Skipped,
-                    line.place,
-                    name,
-                    "a later value of the attribute replaced an earlier one",
-                );
+    /// Names longer than 32 characters stand in attributes; they are what the names in the statements are short for.
+    fn long_names(&mut self) {
+        let mut nodes = BTreeMap::new();
+        for node in &mut self.builder.nodes {
+            if let Some(long) = long_name(&node.attributes, "SystemNodeLongSymbol") {
+                let short = core::mem::replace(&mut node.name, long.clone());
+                nodes.insert(short.clone(), long);
+                node.symbol = Some(short);
             }
         }
-    }
-
-    fn labels(&mut self) {
-        for line in &self.statements.labels {
-            let Target::Signal(id, name) = line.target else { continue };
-            let choices: Choices =
-                line.labels.iter().map(|(value, label)| (*value, label.as_ref())).collect();
-            let Some(signal) = self.signal(id, name, line.place, "VAL_") else { continue };
-            if !core::mem::replace(&mut signal.choices, choices).is_empty() {
-                self.diagnostics.report(
-                    Code::DuplicateStatement,
-                    Severity::Skipped,
-                    line.place,
-                    name,
-                    "later labels replaced earlier ones",
-                );
-            }
-        }
-    }
-
-    fn floats(&mut self) {
-        for line in &self.statements.floats {
-            let Some(signal) = self.signal(line.id, line.signal, line.place, "SIG_VALTYPE_") else {
-                continue;
-            };
-            let (value_type, length) = match line.kind {
-                1 => (ValueType::F32, 32),
-                2 => (ValueType::F64, 64),
-                _ => continue,
-            };
-            if signal.length == length {
-                signal.value_type = value_type;
-            } else {
-                let action = format!(
-                    "left out: a float of type {} has {length} bits, {} has {}",
-                    line.kind, line.signal, signal.length
-                );
-                self.diagnostics.report(
-                    Code::FloatLength,
-                    Severity::Skipped,
-                    line.place,
-                    "SIG_VALTYPE_",
-                    action,
-                );
-            }
-        }
-    }
-
-    fn multiplexers(&mut self) {
-        for line in &self.statements.multiplexed {
-            let Some((message, signal)) =
-                self.signal_position(line.id, line.signal, line.place, "SG_MUL_VAL_")
-            else {
-                continue;
-            };
-            if !self.by_name.contains_key(&(message, line.multiplexer)) {
-                let action = format!("left out: the message has no signal {}", line.multiplexer);
-                self.diagnostics.report(
-                    Code::UnknownSignal,
-                    Severity::Skipped,
-                    line.place,
-                    "SG_MUL_VAL_",
-                    action,
-                );
-                continue;
-            }
-            let Some(parts) = self.messages.get_mut(message) else { continue };
-            if let Some(extended) = parts.extended.get_mut(signal) {
-                *extended = true;
-            }
-            if let Some(signal) = parts.signals.get_mut(signal) {
-                signal.multiplexed = Some(Multiplexed::new(line.multiplexer, line.values.iter().copied()));
-            }
-        }
-        for parts in &mut self.messages {
-            // Signals with a plain mark belong to the first signal that is a multiplexer and nothing else; failing that, to the first multiplexer.
-            let multiplexer =
-                parts.line.signals.iter().find(|signal| signal.is_multiplexer && signal.selector.is_none());
-            let multiplexer = multiplexer
-                .or_else(|| parts.line.signals.iter().find(|signal| signal.is_multiplexer))
-                .map(|signal| signal.name);
-            for ((signal, line), extended) in
-                parts.signals.iter_mut().zip(&parts.line.signals).zip(&parts.extended)
-            {
-                let Some(value) = line.selector.filter(|_| !extended) else { continue };
-                match multiplexer.filter(|name| *name != signal.name) {
-                    Some(name) => signal.multiplexed = Some(Multiplexed::new(name, [(value, value)])),
-                    None => {
-                        self.diagnostics.report(
-                            Code::NoMultiplexer,
-                            Severity::Skipped,
-                            line.place,
-                            line.name,
-                            "taken as always present: the message has no multiplexer for it",
-                        );
-                    }
+        let rename = |names: &mut [String]| {
+            for name in names {
+                if let Some(long) = nodes.get(name) {
+                    name.clone_from(long);
                 }
             }
+        };
+        for message in &mut self.messages {
+            rename(&mut message.senders);
+            let mut renamed = BTreeMap::new();
+            for signal in &mut message.signals {
+                rename(&mut signal.receivers);
+                if let Some(long) = long_name(&signal.attributes, "SystemSignalLongSymbol") {
+                    let short = core::mem::replace(&mut signal.name, long.clone());
+                    renamed.insert(short.clone(), long);
+                    signal.symbol = Some(short);
+                }
+            }
+            for multiplexed in message.signals.iter_mut().filter_map(|signal| signal.multiplexed.as_mut()) {
+                if let Some(long) = renamed.get(&multiplexed.multiplexer) {
+                    multiplexed.multiplexer.clone_from(long);
+                }
+            }
+        }
+        for variable in &mut self.builder.environment_variables {
+            rename(&mut variable.nodes);
+        }
+        for relation in &mut self.builder.relations {
+            rename(core::slice::from_mut(&mut relation.node));
         }
     }
 
     fn build(mut self) -> Database {
-        let j1939 = resolve::is_j1939(&self.builder);
-        self.builder.is_j1939 = j1939;
+        self.long_names();
+        self.builder.is_j1939 = resolve::is_j1939(&self.builder);
         for parts in core::mem::take(&mut self.messages) {
-            let mut signals = sound_signals(parts.signals, parts.line, self.diagnostics);
+            let (mut signals, positions) = sound_signals(parts.signals, parts.line, self.diagnostics);
             for signal in &mut signals {
                 resolve::signal(signal, &self.builder);
             }
-            let mut message = Message::builder(parts.line.name, parts.id, parts.line.length as usize);
+            let Some(id) = parts.line.id else {
+                self.builder.independent_signals.append(&mut signals);
+                continue;
+            };
+            let name = long_name(&parts.attributes, "SystemMessageLongSymbol");
+            let mut message =
+                Message::builder(name.as_deref().unwrap_or(parts.line.name), id, parts.line.length as usize);
+            message.symbol = name.map(|_| parts.line.name.to_owned());
             message.senders = parts.senders;
             message.comment = parts.comment;
             message.cycle_time = resolve::cycle_time(&parts.attributes, &self.builder);
-            message.is_j1939 = resolve::is_j1939_message(&parts.attributes, &self.builder, j1939);
+            message.is_j1939 = resolve::is_j1939_message(&parts.attributes, &self.builder);
             message.attributes = parts.attributes;
             message.signals = signals;
+            message.groups = parts
+                .groups
+                .into_iter()
+                .map(|(name, repetitions, signals)| {
+                    let signals = signals
+                        .into_iter()
+                        .filter_map(|position| positions.get(position).copied().flatten())
+                        .collect();
+                    SignalGroup { name, repetitions, signals }
+                })
+                .collect();
             match message.build() {
-                Ok(message) => self.builder.messages.push(message),
+                Ok(message) => {
+                    self.check_layout(&message, parts.line, &positions);
+                    self.builder.messages.push(message);
+                }
                 Err(error) => self.diagnostics.report(
                     Code::BadSignal,
                     Severity::Skipped,
@@ -456,25 +366,80 @@ impl<'s, 'd> Parts<'s, 'd> {
         }
         self.builder.build()
     }
+
+    /// Signals that leave the message or share bits: kept, and said.
+    fn check_layout(&mut self, message: &Message, line: &MessageLine<'_>, positions: &[Option<SignalIndex>]) {
+        let place = |index: SignalIndex| {
+            let at = positions.iter().position(|position| *position == Some(index));
+            at.and_then(|at| line.signals.get(at)).map_or(line.place, |signal| signal.place)
+        };
+        for (index, signal) in message.indexed_signals().filter(|(index, _)| !message.holds(*index)) {
+            if signal.length > 64 {
+                let action = format!("kept, and not decoded: {} bits are no number", signal.length);
+                self.diagnostics.report(
+                    Code::WideSignal,
+                    Severity::Notice,
+                    place(index),
+                    &signal.name,
+                    action,
+                );
+                continue;
+            }
+            let action = format!(
+                "kept: it has bits beyond the {} bytes of {}, and is decoded where a frame holds them",
+                message.length(),
+                message.name()
+            );
+            self.diagnostics.report(
+                Code::OutsideMessage,
+                Severity::Notice,
+                place(index),
+                &signal.name,
+                action,
+            );
+        }
+        for (first, second) in message.overlaps() {
+            let names = (
+                message.signal(first).map_or("", Signal::name),
+                message.signal(second).map_or("", Signal::name),
+            );
+            self.diagnostics.report(
+                Code::Overlap,
+                Severity::Notice,
+                place(second),
+                names.1,
+                format!("kept: it shares bits with {}", names.0),
+            );
+        }
+    }
 }
 
-/// The signals that can be compiled; what stands in the way is repaired or left out.
-fn sound_signals(signals: Vec<Signal>, line: &MessageLine<'_>, diagnostics: &mut Diagnostics) -> Vec<Signal> {
+/// The signals that can be compiled, and where each signal of the file went; what stands in the way is repaired or left out.
+fn sound_signals(
+    signals: Vec<Signal>,
+    line: &MessageLine<'_>,
+    diagnostics: &mut Diagnostics,
+) -> (Vec<Signal>, Vec<Option<SignalIndex>>) {
     let mut places = Vec::with_capacity(signals.len());
+    let mut positions = Vec::with_capacity(signals.len());
     let mut sound = Vec::with_capacity(signals.len());
     for (signal, line) in signals.into_iter().zip(&line.signals) {
         match check(&signal) {
             Ok(()) => {
+                positions.push(u32::try_from(sound.len()).ok().map(SignalIndex));
                 places.push(line.place);
                 sound.push(signal);
             }
-            Err(kind) => diagnostics.report(
-                Code::BadSignal,
-                Severity::Skipped,
-                line.place,
-                line.name,
-                format!("left out: {kind}"),
-            ),
+            Err(kind) => {
+                positions.push(None);
+                diagnostics.report(
+                    Code::BadSignal,
+                    Severity::Skipped,
+                    line.place,
+                    line.name,
+                    format!("left out: {kind}"),
+                );
+            }
         }
     }
     for (position, kind) in selectors(&sound).1 {
@@ -489,7 +454,15 @@ fn sound_signals(signals: Vec<Signal>, line: &MessageLine<'_>, diagnostics: &mut
             signal.multiplexed = None;
         }
     }
-    sound
+    (sound, positions)
+}
+
+fn long_name(attributes: &Attributes, attribute: &str) -> Option<String> {
+    attributes
+        .value(attribute)
+        .and_then(AttributeValue::text)
+        .filter(|name| !name.is_empty())
+        .map(ToOwned::to_owned)
 }
 
 fn signal_of(line: &SignalLine<'_>) -> Signal {

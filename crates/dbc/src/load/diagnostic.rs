@@ -69,6 +69,8 @@ pub enum Code {
     OutsideMessage,
     /// Two signals that can be present together share bits.
     Overlap,
+    /// A signal of more than 64 bits: kept, and not decoded.
+    WideSignal,
     /// A signal whose length, type or scaling cannot be decoded.
     BadSignal,
     /// A multiplexed signal without a usable multiplexer; taken as always present.
@@ -106,6 +108,7 @@ impl Code {
             Self::DuplicateStatement => "duplicate-statement",
             Self::OutsideMessage => "outside-message",
             Self::Overlap => "overlap",
+            Self::WideSignal => "wide-signal",
             Self::BadSignal => "bad-signal",
             Self::NoMultiplexer => "no-multiplexer",
             Self::FloatLength => "float-length",

@@ -12,6 +12,13 @@ pub(super) fn float(text: &str) -> Option<(f64, bool)> {
     value.is_finite().then_some((value, sound))
 }
 
+/// A bound of a range, and whether it is spelled as the format wants; what is too large for a double is infinite.
+pub(super) fn bound(text: &str) -> Option<(f64, bool)> {
+    let digits = text.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    let value: f64 = text.parse().ok().filter(|_| digits)?;
+    float(text).or(Some((value, true)))
+}
+
 /// An integer, and whether it is spelled as the format wants.
 pub(super) fn integer(text: &str) -> Option<(i128, bool)> {
     if let Ok(value) = text.parse::<i128>() {

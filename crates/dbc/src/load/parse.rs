@@ -11,8 +11,9 @@ use super::diagnostic::{Code, Diagnostics, LoadError, LoadErrorKind, Place, Seve
 use super::number;
 use super::scan::{Fail, Scan, is_keyword};
 use super::statement::{
-    At, AttributeLine, CommentLine, DefaultLine, DefinitionLine, FloatLine, LabelLine, Labels, MessageLine,
-    MultiplexLine, SendersLine, SignalLine, Statements, Target,
+    At, AttributeLine, CommentLine, DefaultLine, DefinitionLine, EnvironmentDataLine, EnvironmentLine,
+    FloatLine, GroupLine, LabelLine, Labels, MessageLine, MessageRef, MultiplexLine, SendersLine, SignalLine,
+    Statements, TableLine, Target,
 };
 use crate::CanId;
 use crate::model::attribute::{AttributeObject, AttributeType, AttributeValue};
@@ -118,7 +119,8 @@ impl<'t> Parser<'t, '_> {
             "NS_" => self.new_symbols()?,
             "BS_" => {
                 self.scan.expect(b':', "`:` is missing")?;
-                self.scan.rest_of_line();
+                self.out.has_bit_timing = true;
+                self.out.bit_timing = self.scan.rest_of_line().trim_end_matches(';');
             }
             "BU_" => self.nodes()?,
             "BO_" => self.message(place)?,
@@ -134,7 +136,21 @@ impl<'t> Parser<'t, '_> {
             "VAL_" => self.labels_of(place)?,
             "SIG_VALTYPE_" => self.float(place)?,
             "SG_MUL_VAL_" => self.multiplexed(place)?,
-            _ => return Err(self.scan.fail("statements of this kind are not kept")),
+            "VAL_TABLE_" => self.table(place)?,
+            "SIG_GROUP_" => self.group(place)?,
+            "EV_" => self.environment(place)?,
+            "ENVVAR_DATA_" => self.environment_data(place)?,
+            // Obsolete: kept as they are.
+            _ => {
+                while !self.scan.eat(b';') {
+                    if self.scan.next_is(b'"') {
+                        self.scan.quoted("a text is missing")?;
+                    } else if self.scan.at_keyword_line() || !self.scan.step() {
+                        return Err(self.scan.fail("`;` is missing"));
+                    }
+                }
+                self.out.others.push(self.scan.since(place));
+            }
         }
         Ok(())
     }
@@ -178,7 +194,7 @@ impl<'t> Parser<'t, '_> {
         }
     }
 
-    fn id(&mut self) -> Result<CanId, Fail> {
+    fn id(&mut self) -> Result<MessageRef, Fail> {
         let (place, word) = self.scan.word("a message id is missing")?;
         let Ok(number) = word.parse::<u32>() else {
             return Err(Fail { place, what: "a message id is a number of 32 bits", at_end: false });
@@ -187,9 +203,12 @@ impl<'t> Parser<'t, '_> {
     }
 
     /// The identifier that a number stands for; every number stands for one, and the same everywhere in the file.
-    fn id_of(&mut self, place: Place, word: &str, number: u32) -> CanId {
+    fn id_of(&mut self, place: Place, word: &str, number: u32) -> MessageRef {
+        if number == INDEPENDENT {
+            return None;
+        }
         if let Some(id) = CanId::from_dbc(number) {
-            return id;
+            return Some(id);
         }
         let masked = number & 0x1FFF_FFFF;
         let (code, action) = if number == masked {
@@ -198,12 +217,29 @@ impl<'t> Parser<'t, '_> {
             (Code::IdTooWide, "ignored the bits above the 29th")
         };
         self.diagnostics.report(code, Severity::Repaired, place, word, action);
-        CanId::extended(masked).unwrap_or_else(|| CanId::from(embedded_can::ExtendedId::ZERO))
+        CanId::extended(masked)
     }
 
     fn float_number(&mut self, what: &'static str) -> Result<f64, Fail> {
         let (place, word) = self.scan.word(what)?;
         let (value, sound) = number::float(word).ok_or(Fail { place, what, at_end: false })?;
+        self.check_number(place, word, sound);
+        Ok(value)
+    }
+
+    /// `[min|max]`
+    fn range(&mut self) -> Result<(f64, f64), Fail> {
+        self.scan.expect(b'[', "`[` is missing before the smallest value")?;
+        let min = self.range_bound("a smallest value is missing")?;
+        self.scan.expect(b'|', "`|` is missing after the smallest value")?;
+        let max = self.range_bound("a largest value is missing")?;
+        self.scan.expect(b']', "`]` is missing after the largest value")?;
+        Ok((min, max))
+    }
+
+    fn range_bound(&mut self, what: &'static str) -> Result<f64, Fail> {
+        let (place, word) = self.scan.word(what)?;
+        let (value, sound) = number::bound(word).ok_or(Fail { place, what, at_end: false })?;
         self.check_number(place, word, sound);
         Ok(value)
     }
@@ -234,12 +270,15 @@ impl<'t> Parser<'t, '_> {
 
     fn new_symbols(&mut self) -> Result<(), Fail> {
         self.scan.expect(b':', "`:` is missing")?;
-        while self.scan.symbol_line().is_some() {}
+        while let Some(line) = self.scan.symbol_line() {
+            self.out.new_symbols.extend(line.split_ascii_whitespace());
+        }
         Ok(())
     }
 
     fn nodes(&mut self) -> Result<(), Fail> {
         self.scan.expect(b':', "`:` is missing")?;
+        self.out.has_nodes = true;
         while !self.scan.at_keyword_line() {
             self.scan.eat(b',');
             let Some((place, name)) = self.scan.word_or_none() else { break };
@@ -251,11 +290,7 @@ impl<'t> Parser<'t, '_> {
     }
 
     fn message(&mut self, place: Place) -> Result<(), Fail> {
-        let (id_place, word) = self.scan.word("a message id is missing")?;
-        let Ok(number) = word.parse::<u32>() else {
-            return Err(Fail { place: id_place, what: "a message id is a number of 32 bits", at_end: false });
-        };
-        let id = if number == INDEPENDENT { None } else { Some(self.id_of(id_place, word, number)) };
+        let id = self.id()?;
         let name = self.name("a message name is missing")?;
         self.scan.expect(b':', "`:` is missing after the message name")?;
         let length = self.unsigned("a message length is missing")?;
@@ -316,11 +351,7 @@ impl<'t> Parser<'t, '_> {
         self.scan.expect(b',', "`,` is missing after the factor")?;
         let offset = self.float_number("an offset is missing")?;
         self.scan.expect(b')', "`)` is missing after the offset")?;
-        self.scan.expect(b'[', "`[` is missing before the smallest value")?;
-        let min = self.float_number("a smallest value is missing")?;
-        self.scan.expect(b'|', "`|` is missing after the smallest value")?;
-        let max = self.float_number("a largest value is missing")?;
-        self.scan.expect(b']', "`]` is missing after the largest value")?;
+        let (min, max) = self.range()?;
         let unit = self.scan.quoted("a unit in quotes is missing")?;
         let receivers = self.receivers();
         self.scan.eat(b';');
@@ -642,6 +673,78 @@ impl<'t> Parser<'t, '_> {
         }
         self.end(place)?;
         self.out.multiplexed.push(MultiplexLine { place, id, signal, multiplexer, values });
+        Ok(())
+    }
+}
+
+impl Parser<'_, '_> {
+    fn table(&mut self, place: Place) -> Result<(), Fail> {
+        let name = self.name("a table name is missing")?;
+        let labels = self.labels()?;
+        self.end(place)?;
+        self.out.tables.push(TableLine { name, labels });
+        Ok(())
+    }
+
+    fn group(&mut self, place: Place) -> Result<(), Fail> {
+        let id = self.id()?;
+        let name = self.name("a group name is missing")?;
+        let repetitions = self.unsigned("the group's repetitions are missing")?;
+        self.scan.eat(b':');
+        let mut signals = Vec::new();
+        while !self.scan.next_is(b';') && !self.scan.at_keyword_line() {
+            signals.push(self.name("a signal is missing")?);
+            self.scan.eat(b',');
+        }
+        self.end(place)?;
+        self.out.groups.push(GroupLine { place, id, name, repetitions, signals });
+        Ok(())
+    }
+
+    fn environment(&mut self, place: Place) -> Result<(), Fail> {
+        let name = self.name("an environment variable is missing")?;
+        self.scan.expect(b':', "`:` is missing after the environment variable")?;
+        let kind = self.unsigned("the type of an environment variable is missing")?;
+        let (min, max) = self.range()?;
+        let unit = self.scan.quoted("a unit in quotes is missing")?;
+        let initial = self.float_number("a first value is missing")?;
+        let at = self.scan.place();
+        let id = i64::try_from(self.integer_number("the id of an environment variable is missing")?);
+        let id = id.map_err(|_| Fail {
+            place: at,
+            what: "the id of an environment variable has at most 64 bits",
+            at_end: false,
+        })?;
+        let access = self.name("an access type is missing")?;
+        let mut nodes = Vec::new();
+        while !self.scan.next_is(b';') && !self.scan.at_keyword_line() {
+            let node = self.name("a node is missing")?;
+            if !is_nobody(node) {
+                nodes.push(node);
+            }
+            self.scan.eat(b',');
+        }
+        self.end(place)?;
+        self.out.environment.push(EnvironmentLine {
+            place,
+            name,
+            kind,
+            range: (min, max),
+            unit,
+            initial,
+            id,
+            access,
+            nodes,
+        });
+        Ok(())
+    }
+
+    fn environment_data(&mut self, place: Place) -> Result<(), Fail> {
+        let name = self.name("an environment variable is missing")?;
+        self.scan.expect(b':', "`:` is missing after the environment variable")?;
+        let length = self.unsigned("a number of bytes is missing")?;
+        self.end(place)?;
+        self.out.environment_data.push(EnvironmentDataLine { place, name, length });
         Ok(())
     }
 }

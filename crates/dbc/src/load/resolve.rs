@@ -42,11 +42,11 @@ pub(super) fn is_j1939(database: &DatabaseBuilder) -> bool {
 }
 
 /// `VFrameFormat` says that the message is a J1939 parameter group; where no message says anything, the database speaks for all.
-pub(super) fn is_j1939_message(attributes: &Attributes, database: &DatabaseBuilder, whole: bool) -> bool {
+pub(super) fn is_j1939_message(attributes: &Attributes, database: &DatabaseBuilder) -> bool {
     match value("VFrameFormat", attributes, AttributeObject::Message, database) {
         Some(AttributeValue::Text(text)) => text.starts_with("J1939"),
         Some(AttributeValue::Integer(3)) => true,
-        _ => whole,
+        _ => database.is_j1939,
     }
 }
 
@@ -97,7 +97,7 @@ fn special_values(signal: &mut Signal) {
             "error" | "error indicator" | "err" | "signal error" | "fault"
                 if value >= top - 1 && signal.length > 1 =>
             {
-                signal.error_values.push(value)
+                signal.error_values.push(value);
             }
             _ => {}
         }

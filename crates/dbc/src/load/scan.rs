@@ -183,6 +183,17 @@ impl<'t> Scan<'t> {
         Some((Place(from), self.slice(from, self.at)))
     }
 
+    /// Takes a word or a delimiter; `false` at the end.
+    pub(super) fn step(&mut self) -> bool {
+        if self.word_or_none().is_some() {
+            return true;
+        }
+        let more = self.at < self.text.len();
+        self.at += usize::from(more);
+        self.last = self.at;
+        more
+    }
+
     pub(super) fn word(&mut self, what: &'static str) -> Result<(Place, &'t str), Fail> {
         self.word_or_none().ok_or_else(|| self.fail(what))
     }

@@ -11,6 +11,9 @@ use crate::CanId;
 use crate::model::attribute::{AttributeObject, AttributeType, AttributeValue};
 use crate::model::signal::ByteOrder;
 
+/// A message that a statement is about; `None` for the pseudo message that holds signals of no message.
+pub(crate) type MessageRef = Option<CanId>;
+
 /// A piece of the file and where it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct At<T> {
@@ -25,8 +28,7 @@ pub(crate) type Labels<'t> = Vec<(i128, Cow<'t, str>)>;
 #[derive(Debug)]
 pub(crate) struct MessageLine<'t> {
     pub(crate) place: Place,
-    /// `None` for the place of signals that belong to no message.
-    pub(crate) id: Option<CanId>,
+    pub(crate) id: MessageRef,
     pub(crate) name: &'t str,
     pub(crate) length: u32,
     pub(crate) sender: Option<&'t str>,
@@ -56,12 +58,12 @@ pub(crate) struct SignalLine<'t> {
 pub(crate) enum Target<'t> {
     Database,
     Node(&'t str),
-    Message(CanId),
-    Signal(CanId, &'t str),
+    Message(MessageRef),
+    Signal(MessageRef, &'t str),
     EnvironmentVariable(&'t str),
     NodeToEnvironmentVariable(&'t str, &'t str),
-    NodeToMessage(&'t str, CanId),
-    NodeToSignal(&'t str, CanId, &'t str),
+    NodeToMessage(&'t str, MessageRef),
+    NodeToSignal(&'t str, MessageRef, &'t str),
 }
 
 /// `CM_`
@@ -111,7 +113,7 @@ pub(crate) struct LabelLine<'t> {
 #[derive(Debug)]
 pub(crate) struct FloatLine<'t> {
     pub(crate) place: Place,
-    pub(crate) id: CanId,
+    pub(crate) id: MessageRef,
     pub(crate) signal: &'t str,
     pub(crate) kind: u32,
 }
@@ -120,7 +122,7 @@ pub(crate) struct FloatLine<'t> {
 #[derive(Debug)]
 pub(crate) struct MultiplexLine<'t> {
     pub(crate) place: Place,
-    pub(crate) id: CanId,
+    pub(crate) id: MessageRef,
     pub(crate) signal: &'t str,
     pub(crate) multiplexer: &'t str,
     pub(crate) values: Vec<(u64, u64)>,
@@ -130,8 +132,47 @@ pub(crate) struct MultiplexLine<'t> {
 #[derive(Debug)]
 pub(crate) struct SendersLine<'t> {
     pub(crate) place: Place,
-    pub(crate) id: CanId,
+    pub(crate) id: MessageRef,
     pub(crate) nodes: Vec<&'t str>,
+}
+
+/// `SIG_GROUP_`
+#[derive(Debug)]
+pub(crate) struct GroupLine<'t> {
+    pub(crate) place: Place,
+    pub(crate) id: MessageRef,
+    pub(crate) name: &'t str,
+    pub(crate) repetitions: u32,
+    pub(crate) signals: Vec<&'t str>,
+}
+
+/// `VAL_TABLE_`
+#[derive(Debug)]
+pub(crate) struct TableLine<'t> {
+    pub(crate) name: &'t str,
+    pub(crate) labels: Labels<'t>,
+}
+
+/// `EV_`
+#[derive(Debug)]
+pub(crate) struct EnvironmentLine<'t> {
+    pub(crate) place: Place,
+    pub(crate) name: &'t str,
+    pub(crate) kind: u32,
+    pub(crate) range: (f64, f64),
+    pub(crate) unit: Cow<'t, str>,
+    pub(crate) initial: f64,
+    pub(crate) id: i64,
+    pub(crate) access: &'t str,
+    pub(crate) nodes: Vec<&'t str>,
+}
+
+/// `ENVVAR_DATA_`
+#[derive(Debug)]
+pub(crate) struct EnvironmentDataLine<'t> {
+    pub(crate) place: Place,
+    pub(crate) name: &'t str,
+    pub(crate) length: u32,
 }
 
 /// A whole file.
@@ -148,4 +189,14 @@ pub(crate) struct Statements<'t> {
     pub(crate) labels: Vec<LabelLine<'t>>,
     pub(crate) floats: Vec<FloatLine<'t>>,
     pub(crate) multiplexed: Vec<MultiplexLine<'t>>,
+    pub(crate) groups: Vec<GroupLine<'t>>,
+    pub(crate) tables: Vec<TableLine<'t>>,
+    pub(crate) environment: Vec<EnvironmentLine<'t>>,
+    pub(crate) environment_data: Vec<EnvironmentDataLine<'t>>,
+    pub(crate) new_symbols: Vec<&'t str>,
+    pub(crate) bit_timing: &'t str,
+    pub(crate) has_bit_timing: bool,
+    pub(crate) has_nodes: bool,
+    /// Obsolete statements, as written, with their semicolon.
+    pub(crate) others: Vec<&'t str>,
 }

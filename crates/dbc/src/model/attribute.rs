@@ -178,13 +178,11 @@ impl Attributes {
     /// Sets an attribute; a value that was there is replaced and returned.
     pub fn set(&mut self, name: impl Into<String>, value: AttributeValue) -> Option<AttributeValue> {
         let name = name.into();
-        match self.entries.iter_mut().find(|entry| entry.0 == name) {
-            Some(entry) => Some(core::mem::replace(&mut entry.1, value)),
-            None => {
-                self.entries.push((name, value));
-                None
-            }
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.0 == name) {
+            return Some(core::mem::replace(&mut entry.1, value));
         }
+        self.entries.push((name, value));
+        None
     }
 
     /// Names and values in the order of the file.

@@ -3,20 +3,25 @@
 //! *Invariant:* what cannot be compiled is refused with its name; nothing is repaired here.
 //! *Next:* `database.rs` (the result), `../load/assemble.rs` (a file's statements come through here).
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use super::attribute::{AttributeDefinition, AttributeValue, Attributes};
 use super::database::Database;
+use super::extra::{EnvironmentVariable, Relation, SignalGroup, ValueTable};
 use super::message::Message;
+use super::node::Node;
 use super::signal::{Signal, ValueType};
 use crate::CanId;
 use crate::plan::Plan;
 
 /// The longest payload that a message may state, in bytes: the largest J1939 transport message fits many times.
 pub const MAX_MESSAGE_LENGTH: usize = 65_535;
+
+/// The longest signal, in bits.
+const MAX_BITS: u32 = 8 * 65_535;
 
 /// Why a message or a database cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +35,7 @@ pub struct BuildError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BuildErrorKind {
-    /// A signal has no bits, or more than 64.
+    /// A signal has no bits, or more than [`MAX_MESSAGE_LENGTH`] bytes.
     Length,
     /// A float signal has neither 32 nor 64 bits as its type says.
     FloatLength,
@@ -66,7 +71,7 @@ impl BuildError {
 impl fmt::Display for BuildErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Length => "a signal has 1 to 64 bits",
+            Self::Length => "a signal has at least one bit, and no more than a message",
             Self::FloatLength => "a float has 32 bits, a double 64",
             Self::Scaling => "factor and offset must be finite, and the factor not zero",
             Self::UnknownMultiplexer => "its multiplexer is not in the message",
@@ -92,10 +97,12 @@ impl core::error::Error for BuildError {}
 #[derive(Clone, Debug)]
 pub struct MessageBuilder {
     pub(crate) name: String,
+    pub(crate) symbol: Option<String>,
     pub(crate) id: CanId,
     pub(crate) length: usize,
     pub(crate) senders: Vec<String>,
     pub(crate) signals: Vec<Signal>,
+    pub(crate) groups: Vec<SignalGroup>,
     pub(crate) comment: Option<String>,
     pub(crate) attributes: Attributes,
     pub(crate) cycle_time: Option<Duration>,
@@ -107,10 +114,12 @@ impl Message {
     pub fn builder(name: impl Into<String>, id: CanId, length: usize) -> MessageBuilder {
         MessageBuilder {
             name: name.into(),
+            symbol: None,
             id,
             length,
             senders: Vec::new(),
             signals: Vec::new(),
+            groups: Vec::new(),
             comment: None,
             attributes: Attributes::default(),
             cycle_time: None,
@@ -124,6 +133,13 @@ impl MessageBuilder {
     #[must_use]
     pub fn signal(mut self, signal: Signal) -> Self {
         self.signals.push(signal);
+        self
+    }
+
+    /// Adds a group of signals; handles that the message does not have are left out.
+    #[must_use]
+    pub fn group(mut self, group: SignalGroup) -> Self {
+        self.groups.push(group);
         self
     }
 
@@ -192,9 +208,22 @@ impl MessageBuilder {
             .map_err(|(position, kind)| error(self.signals.get(position), kind))?;
         Ok(Message {
             name: self.name,
+            symbol: self.symbol,
             id: self.id,
             length,
             senders: self.senders,
+            groups: self
+                .groups
+                .into_iter()
+                .map(|group| SignalGroup {
+                    signals: group
+                        .signals
+                        .into_iter()
+                        .filter(|index| index.position() < self.signals.len())
+                        .collect(),
+                    ..group
+                })
+                .collect(),
             signals: self.signals,
             comment: self.comment,
             attributes: self.attributes,
@@ -210,9 +239,9 @@ pub(crate) fn check(signal: &Signal) -> Result<(), BuildErrorKind> {
     let wanted = match signal.value_type {
         ValueType::F32 => 32..=32,
         ValueType::F64 => 64..=64,
-        ValueType::Unsigned | ValueType::Signed => 1..=64,
+        ValueType::Unsigned | ValueType::Signed => 1..=MAX_BITS,
     };
-    if !(1..=64).contains(&signal.length) {
+    if !(1..=MAX_BITS).contains(&signal.length) {
         return Err(BuildErrorKind::Length);
     }
     if !wanted.contains(&signal.length) {
@@ -237,8 +266,15 @@ pub(crate) fn check(signal: &Signal) -> Result<(), BuildErrorKind> {
 #[derive(Clone, Debug, Default)]
 pub struct DatabaseBuilder {
     pub(crate) version: String,
-    pub(crate) nodes: Vec<String>,
+    pub(crate) new_symbols: Vec<String>,
+    pub(crate) bit_timing: String,
+    pub(crate) nodes: Vec<Node>,
     pub(crate) messages: Vec<Message>,
+    pub(crate) independent_signals: Vec<Signal>,
+    pub(crate) value_tables: Vec<ValueTable>,
+    pub(crate) environment_variables: Vec<EnvironmentVariable>,
+    pub(crate) relations: Vec<Relation>,
+    pub(crate) other_statements: Vec<String>,
     pub(crate) comment: Option<String>,
     pub(crate) definitions: Vec<AttributeDefinition>,
     pub(crate) attributes: Attributes,
@@ -255,8 +291,8 @@ impl DatabaseBuilder {
 
     /// Adds a node.
     #[must_use]
-    pub fn node(mut self, name: &str) -> Self {
-        self.nodes.push(name.to_string());
+    pub fn node(mut self, node: Node) -> Self {
+        self.nodes.push(node);
         self
     }
 
@@ -264,6 +300,27 @@ impl DatabaseBuilder {
     #[must_use]
     pub fn message(mut self, message: Message) -> Self {
         self.messages.push(message);
+        self
+    }
+
+    /// Adds a value table with a name of its own.
+    #[must_use]
+    pub fn value_table(mut self, table: ValueTable) -> Self {
+        self.value_tables.push(table);
+        self
+    }
+
+    /// Sets the comment on the database itself.
+    #[must_use]
+    pub fn comment(mut self, comment: impl Into<String>) -> Self {
+        self.comment = Some(comment.into());
+        self
+    }
+
+    /// Says that the database is J1939 as a whole.
+    #[must_use]
+    pub fn j1939(mut self, is_j1939: bool) -> Self {
+        self.is_j1939 = is_j1939;
         self
     }
 

@@ -9,7 +9,9 @@ use alloc::vec::Vec;
 
 use super::attribute::{AttributeDefinition, AttributeObject, AttributeValue, Attributes};
 use super::builder::DatabaseBuilder;
+use super::extra::{EnvironmentVariable, Relation, ValueTable};
 use super::message::Message;
+use super::node::Node;
 use super::signal::Signal;
 use crate::CanId;
 
@@ -18,7 +20,8 @@ use crate::CanId;
 pub enum Match {
     /// By the whole identifier.
     Exact,
-    /// By J1939 parameter group number: priority and source address are ignored, and in PDU1 format the destination address. Standard identifiers match exactly.
+    /// By the whole identifier; failing that, by J1939 parameter group number: priority and source address are
+    /// ignored, and in PDU1 format the destination address. Standard identifiers match exactly.
     Pgn,
     /// By the whole identifier; failing that, by parameter group number among the messages that the database says are J1939.
     #[default]
@@ -31,13 +34,7 @@ const NONE: u32 = u32::MAX;
 /// A loaded database.
 #[derive(Clone, Debug)]
 pub struct Database {
-    version: String,
-    nodes: Vec<String>,
-    messages: Vec<Message>,
-    comment: Option<String>,
-    definitions: Vec<AttributeDefinition>,
-    attributes: Attributes,
-    is_j1939: bool,
+    parts: DatabaseBuilder,
     /// Message positions by 11-bit id; empty where no message has one.
     standard: Vec<u32>,
     /// 29-bit ids and message positions, sorted.
@@ -57,12 +54,12 @@ impl Database {
     }
 
     pub(crate) fn from_parts(parts: DatabaseBuilder) -> Self {
-        let messages = parts.messages;
+        let messages = &parts.messages;
         let mut standard = Vec::new();
         let mut extended = Vec::new();
         let mut groups = Vec::new();
         let mut j1939_groups = Vec::new();
-        for (position, message) in (0_u32..).zip(&messages) {
+        for (position, message) in (0_u32..).zip(messages) {
             let id = message.id;
             if let Some(group) = id.pgn() {
                 extended.push((id.raw(), position));
@@ -89,40 +86,67 @@ impl Database {
                 |position: &u32| messages.get(*position as usize).map_or("", |message| message.name.as_str());
             name(a).cmp(name(b))
         });
-        Self {
-            version: parts.version,
-            nodes: parts.nodes,
-            messages,
-            comment: parts.comment,
-            definitions: parts.definitions,
-            attributes: parts.attributes,
-            is_j1939: parts.is_j1939,
-            standard,
-            extended,
-            groups,
-            j1939_groups,
-            by_name,
-        }
+        Self { parts, standard, extended, groups, j1939_groups, by_name }
     }
 
     /// The version text.
     pub fn version(&self) -> &str {
-        &self.version
+        &self.parts.version
     }
 
-    /// The names of the nodes.
-    pub fn nodes(&self) -> &[String] {
-        &self.nodes
+    /// The nodes in the order of the file.
+    pub fn nodes(&self) -> &[Node] {
+        &self.parts.nodes
+    }
+
+    /// The node with this name.
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.parts.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// Signals that belong to no message (`VECTOR__INDEPENDENT_SIG_MSG`).
+    pub fn independent_signals(&self) -> &[Signal] {
+        &self.parts.independent_signals
+    }
+
+    /// Value tables with names of their own (`VAL_TABLE_`).
+    pub fn value_tables(&self) -> &[ValueTable] {
+        &self.parts.value_tables
+    }
+
+    /// The environment variables (`EV_`).
+    pub fn environment_variables(&self) -> &[EnvironmentVariable] {
+        &self.parts.environment_variables
+    }
+
+    /// Attributes of nodes together with what they use (`BA_REL_`).
+    pub fn relations(&self) -> &[Relation] {
+        &self.parts.relations
+    }
+
+    /// The keywords that the file lists as new (`NS_`).
+    pub fn new_symbols(&self) -> &[String] {
+        &self.parts.new_symbols
+    }
+
+    /// The obsolete bit timing (`BS_`), as written; usually empty.
+    pub fn bit_timing(&self) -> &str {
+        &self.parts.bit_timing
+    }
+
+    /// Obsolete statements that have no other place here (`SGTYPE_`, `CAT_` …), as written.
+    pub fn other_statements(&self) -> &[String] {
+        &self.parts.other_statements
     }
 
     /// The comment on the database itself.
     pub fn comment(&self) -> Option<&str> {
-        self.comment.as_deref()
+        self.parts.comment.as_deref()
     }
 
     /// The messages in the order of the file.
     pub fn messages(&self) -> &[Message] {
-        &self.messages
+        &self.parts.messages
     }
 
     /// The message with exactly this id; the first where a broken database has two.
@@ -150,22 +174,25 @@ impl Database {
 
     /// The definitions of attributes.
     pub fn attribute_definitions(&self) -> &[AttributeDefinition] {
-        &self.definitions
+        &self.parts.definitions
     }
 
     /// The definition of an attribute.
     pub fn attribute_definition(&self, name: &str, object: AttributeObject) -> Option<&AttributeDefinition> {
-        self.definitions.iter().find(|definition| definition.name == name && definition.object == object)
+        self.parts
+            .definitions
+            .iter()
+            .find(|definition| definition.name == name && definition.object == object)
     }
 
     /// The attributes set on the database itself, without defaults.
     pub fn attributes(&self) -> &Attributes {
-        &self.attributes
+        &self.parts.attributes
     }
 
     /// The value of an attribute of the database: set, or its default.
     pub fn attribute(&self, name: &str) -> Option<&AttributeValue> {
-        self.attributes.value(name).or_else(|| self.default_of(name, AttributeObject::Database))
+        self.parts.attributes.value(name).or_else(|| self.default_of(name, AttributeObject::Database))
     }
 
     /// The value of an attribute of a message: set, or its default.
@@ -180,7 +207,7 @@ impl Database {
 
     /// Whether the database says that it is J1939 (or NMEA 2000), as a whole or for some message.
     pub fn is_j1939(&self) -> bool {
-        self.is_j1939 || !self.j1939_groups.is_empty()
+        self.parts.is_j1939 || !self.j1939_groups.is_empty()
     }
 
     fn default_of(&self, name: &str, object: AttributeObject) -> Option<&AttributeValue> {
@@ -188,7 +215,7 @@ impl Database {
     }
 
     fn at(&self, position: u32) -> Option<&Message> {
-        self.messages.get(position as usize)
+        self.parts.messages.get(position as usize)
     }
 
     fn exact(&self, id: CanId) -> Option<u32> {
@@ -202,7 +229,7 @@ impl Database {
     fn position(&self, id: CanId, by: Match) -> Option<u32> {
         match (by, id.pgn()) {
             (Match::Exact, _) | (_, None) => self.exact(id),
-            (Match::Pgn, Some(group)) => search(&self.groups, group),
+            (Match::Pgn, Some(group)) => self.exact(id).or_else(|| search(&self.groups, group)),
             (Match::Auto, Some(group)) => self.exact(id).or_else(|| search(&self.j1939_groups, group)),
         }
     }

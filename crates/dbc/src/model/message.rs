@@ -1,6 +1,6 @@
 //! A message: an id, a length and its signals, compiled.
 //!
-//! *Invariant:* every signal has 1 to 64 bits and a finite scaling; multiplexers exist, are integers, and form no cycle.
+//! *Invariant:* every signal has a length and a finite scaling; multiplexers exist, are integers, and form no cycle.
 //! *Next:* `builder.rs` (how one is made), `../decode.rs` and `../encode.rs` (bytes through it).
 
 use alloc::string::String;
@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::attribute::Attributes;
+use super::extra::SignalGroup;
 use super::signal::Signal;
 use crate::CanId;
 use crate::plan::Plan;
@@ -27,10 +28,13 @@ impl SignalIndex {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
     pub(crate) name: String,
+    /// The name in the file, where an attribute holds a longer one.
+    pub(crate) symbol: Option<String>,
     pub(crate) id: CanId,
     pub(crate) length: u32,
     pub(crate) senders: Vec<String>,
     pub(crate) signals: Vec<Signal>,
+    pub(crate) groups: Vec<SignalGroup>,
     pub(crate) comment: Option<String>,
     pub(crate) attributes: Attributes,
     pub(crate) cycle_time: Option<Duration>,
@@ -86,8 +90,13 @@ impl Message {
     }
 
     /// Handles and signals in the order of the file.
-    pub fn indexed_signals(&self) -> impl ExactSizeIterator<Item = (SignalIndex, &Signal)> {
-        (0..).map(SignalIndex).zip(&self.signals).take(self.signals.len()).collect::<Vec<_>>().into_iter()
+    pub fn indexed_signals(&self) -> impl Iterator<Item = (SignalIndex, &Signal)> {
+        (0..).map(SignalIndex).zip(&self.signals)
+    }
+
+    /// The groups of signals that belong together.
+    pub fn groups(&self) -> &[SignalGroup] {
+        &self.groups
     }
 
     /// The comment.

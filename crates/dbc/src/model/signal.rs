@@ -6,7 +6,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::attribute::Attributes;
+use super::attribute::{AttributeValue, Attributes};
 use super::choices::Choices;
 use crate::Raw;
 
@@ -88,6 +88,8 @@ pub enum Availability {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal {
     pub(crate) name: String,
+    /// The name in the file, where an attribute holds a longer one.
+    pub(crate) symbol: Option<String>,
     pub(crate) start: u32,
     pub(crate) length: u32,
     pub(crate) byte_order: ByteOrder,
@@ -113,6 +115,7 @@ impl Signal {
     pub fn new(name: impl Into<String>, start: u32, length: u32) -> Self {
         Self {
             name: name.into(),
+            symbol: None,
             start,
             length,
             byte_order: ByteOrder::LittleEndian,
@@ -204,6 +207,13 @@ impl Signal {
         self
     }
 
+    /// Sets an attribute.
+    #[must_use]
+    pub fn with_attribute(mut self, name: impl Into<String>, value: AttributeValue) -> Self {
+        self.attributes.set(name, value);
+        self
+    }
+
     /// Sets the J1939 suspect parameter number.
     #[must_use]
     pub fn with_spn(mut self, spn: u32) -> Self {
@@ -243,7 +253,7 @@ impl Signal {
         self.start
     }
 
-    /// The number of bits, 1 to 64.
+    /// The number of bits. A signal of more than 64 bits is a text or a record; it has no value that is a number, and is not decoded.
     pub fn length(&self) -> u32 {
         self.length
     }
