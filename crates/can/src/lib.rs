@@ -4,16 +4,22 @@
 
 pub mod bus;
 mod channel;
+mod emit;
+mod error;
 mod frame;
 pub mod log;
 mod mapping;
 mod math;
+mod plan;
+mod vehicle;
 
 pub use coachwork_dbc::CanId;
 
 pub use channel::{Channel, ChannelError};
+pub use emit::Emit;
 pub use frame::{Direction, Frame, FrameError};
 pub use mapping::{
     Constant, FromBus, Mapping, MappingEntry, MappingError, MappingFault, SignalName, ToBus, Transform,
 };
 pub use math::{Math, MathError, MathFault};
+pub use vehicle::{CanVehicle, Counts};

@@ -4,8 +4,8 @@
 //! *Next:* `mod.rs`, whose trait it implements; `log`, which reads the lines.
 
 use super::{Batch, BusError, FrameSource};
-use crate::log::{LogError, LogFault, LogReader};
 use crate::Frame;
+use crate::log::{LogError, LogFault, LogReader};
 use async_trait::async_trait;
 use coachwork_vehicle::{Clock, Monotonic, TimeBase, Timestamp};
 use std::fmt;

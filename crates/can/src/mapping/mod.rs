@@ -178,16 +178,3 @@ impl fmt::Display for SignalName {
         }
     }
 }
-
-impl Constant {
-    /// As a number; a boolean is 0 or 1.
-    #[expect(clippy::cast_precision_loss, reason = "integers beyond 2^53 are compared as integers first")]
-    pub(crate) fn number(&self) -> Option<f64> {
-        match self {
-            Self::Bool(value) => Some(f64::from(u8::from(*value))),
-            Self::Integer(value) => Some(*value as f64),
-            Self::Number(value) => Some(*value),
-            Self::Text(_) => None,
-        }
-    }
-}

@@ -1,0 +1,137 @@
+//! A mapping and a database become what is done with each frame, and with each request: no name is compared after this.
+//!
+//! *Invariant:* every entry of the mapping has its signal, or compiling fails with file, path, entry and cause.
+//! *Next:* `names.rs` (signals by name), `value.rs` (one value's way), `inward.rs` (frames to datapoints), `outward.rs` (values to frames).
+
+mod inward;
+mod names;
+mod outward;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub(crate) use inward::{Fate, Inward};
+pub(crate) use names::{Names, Place};
+pub(crate) use outward::{Outward, error_value, not_available, payload_frame};
+pub(crate) use value::{ToVehicle, ToWire, Wire};
+
+use crate::mapping::MappingEntry;
+use crate::{Mapping, MappingError, MappingFault};
+use coachwork_dbc::Database;
+use coachwork_vehicle::{Access, Catalogue, Facts, Permission, ScalarType};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A value is stale when this many cycles of its message passed without it.
+const STALE_CYCLES: u32 = 3;
+
+/// What becomes of each path of a mapping.
+pub(crate) struct Plan {
+    pub(crate) database: Arc<Database>,
+    pub(crate) routes: Vec<Route>,
+}
+
+/// The ways of one path; its row in the catalogue is its place in the plan.
+pub(crate) struct Route {
+    pub(crate) entry: MappingEntry,
+    pub(crate) reading: Option<Reading>,
+    pub(crate) command: Option<Command>,
+}
+
+/// From the bus to the path.
+pub(crate) struct Reading {
+    pub(crate) place: Place,
+    pub(crate) to_vehicle: ToVehicle,
+    pub(crate) interval: Duration,
+    pub(crate) on_change: bool,
+    pub(crate) stale_after: Option<Duration>,
+}
+
+/// From a request on the path to the bus.
+pub(crate) struct Command {
+    pub(crate) place: Place,
+    pub(crate) to_wire: ToWire,
+}
+
+impl Plan {
+    pub(crate) fn compile(database: Arc<Database>, mapping: &Mapping) -> Result<Self, MappingError> {
+        let names = Names::new(&database);
+        let mut routes = Vec::with_capacity(mapping.entries().len());
+        for entry in mapping.entries() {
+            let at = |name| {
+                move |fault: MappingFault| MappingError::at(mapping.name(), entry.path(), Some(name), fault)
+            };
+            let reading =
+                entry.from_bus().map(|_| reading(&names, entry)).transpose().map_err(at("dbc2vss"))?;
+            let command =
+                entry.to_bus().map(|_| command(&names, entry)).transpose().map_err(at("vss2dbc"))?;
+            routes.push(Route { entry: entry.clone(), reading, command });
+        }
+        Ok(Self { database, routes })
+    }
+
+    /// The catalogue of the routes: a path is read where it has a reading, written where it has a command and the bus is `writable`.
+    pub(crate) fn catalogue(
+        &self,
+        mapping: &Mapping,
+        writable: bool,
+        facts: Facts,
+    ) -> Result<Catalogue, MappingError> {
+        let entries = self.routes.iter().map(|route| {
+            let entry = route.entry.catalogue_entry();
+            let entry = match route.step() {
+                Some(step) => entry.with_step(step),
+                None => entry,
+            };
+            match route.reading.as_ref().and_then(|reading| reading.stale_after) {
+                Some(limit) => entry.with_stale_after(limit),
+                None => entry,
+            }
+        });
+        let catalogue = Catalogue::new(entries, facts)
+            .map_err(|error| MappingError::whole(mapping.name(), MappingFault::Entry(error.to_string())))?;
+        let mut routes = self.routes.iter();
+        Ok(catalogue.with_access(|_, access| {
+            let route = routes.next();
+            let read = route.is_some_and(|route| route.reading.is_some());
+            let write = writable && route.is_some_and(|route| route.command.is_some());
+            Access {
+                read: if read { access.read.clone() } else { Permission::No },
+                write: if write { access.write.clone() } else { Permission::No },
+            }
+        }))
+    }
+}
+
+impl Route {
+    /// The distance of neighbouring values on the bus, as far as it is known and coarser than the path's type.
+    fn step(&self) -> Option<f64> {
+        let reading = self.reading.as_ref()?;
+        let read = reading.to_vehicle.slope()? * reading.place.factor;
+        let written = match &self.command {
+            Some(command) => command.place.factor / command.to_wire.slope()?,
+            None => 0.0,
+        };
+        let step = read.abs().max(written.abs());
+        let scalar = self.entry.data_type.scalar();
+        let whole = scalar.integer_range().is_some() && step <= 1.0;
+        let is_step = step.is_finite() && step > 0.0 && scalar.is_number() && scalar != ScalarType::Boolean;
+        if is_step && !whole { Some(step) } else { None }
+    }
+}
+
+fn reading(names: &Names<'_>, entry: &MappingEntry) -> Result<Reading, MappingFault> {
+    let from = entry.from_bus().ok_or(MappingFault::Missing("dbc2vss"))?;
+    let (place, signal) = names.find(&from.signal)?;
+    let to_vehicle = ToVehicle::compile(from.transform.as_ref(), signal, entry.data_type)?;
+    // Gated samples come an interval apart, and the first after that may be a cycle late.
+    let stale_after = place.cycle.map(|cycle| from.interval + cycle * STALE_CYCLES);
+    Ok(Reading { place, to_vehicle, interval: from.interval, on_change: from.on_change, stale_after })
+}
+
+fn command(names: &Names<'_>, entry: &MappingEntry) -> Result<Command, MappingFault> {
+    let to = entry.to_bus().ok_or(MappingFault::Missing("vss2dbc"))?;
+    let (place, signal) = names.find(&to.signal)?;
+    names.sendable(place)?;
+    Ok(Command { place, to_wire: ToWire::compile(to.transform.as_ref(), signal, entry.data_type)? })
+}
