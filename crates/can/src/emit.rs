@@ -232,15 +232,17 @@ impl Emit {
                 continue;
             }
             message.changed = false;
+            let Some(frame) = message.frame(&self.database, &self.states) else {
+                // As soon as there is something true to say, it is said.
+                message.due = None;
+                continue;
+            };
             message.due = message.cycle.map(|cycle| match message.due {
                 // The cycle does not drift, and what was missed is not made up for.
                 Some(due) if due.saturating_add(cycle) > now => due.saturating_add(cycle),
                 _ => now.saturating_add(cycle),
             });
-            let frame = message.frame(&self.database, &self.states);
-            if let Some(frame) = frame {
-                sink.send(&frame.with_time(clock.now()).with_direction(Some(Direction::Transmitted))).await?;
-            }
+            sink.send(&frame.with_time(clock.now()).with_direction(Some(Direction::Transmitted))).await?;
         }
         Ok(())
     }

@@ -241,7 +241,7 @@ fn sent(
     let mut frame = None;
     outward.command(
         row,
-        &value,
+        value,
         |row| readings.get(row).cloned().flatten(),
         |made| {
             frame = Some(*made);
@@ -259,24 +259,24 @@ fn a_command_keeps_the_rest_of_its_message() {
     ];
     let all = outward(&leaves);
     assert_eq!(
-        sent(&all, 0, Value::Uint(60), &[None, None]).unwrap().data(),
+        sent(&all, 0, &Value::Uint(60), &[None, None]).unwrap().data(),
         [60, 3],
         "no request for the lamp"
     );
-    assert_eq!(sent(&all, 1, Value::Bool(true), &[]).unwrap().data(), [60, 1], "the heat as it was asked");
+    assert_eq!(sent(&all, 1, &Value::Bool(true), &[]).unwrap().data(), [60, 1], "the heat as it was asked");
     all.seen(&Frame::new(CanId::standard(101).unwrap(), &[9, 0]).unwrap());
-    assert_eq!(sent(&all, 1, Value::Bool(true), &[]).unwrap().data(), [9, 1], "the heat as it was seen");
+    assert_eq!(sent(&all, 1, &Value::Bool(true), &[]).unwrap().data(), [9, 1], "the heat as it was seen");
 
     let fresh = outward(&leaves);
     assert_eq!(
-        sent(&fresh, 1, Value::Bool(false), &[Some(Value::Uint(40)), None]).unwrap().data(),
+        sent(&fresh, 1, &Value::Bool(false), &[Some(Value::Uint(40)), None]).unwrap().data(),
         [40, 0],
         "the heat as it is read"
     );
-    let error = sent(&fresh, 0, Value::Uint(101), &[]).unwrap_err();
+    let error = sent(&fresh, 0, &Value::Uint(101), &[]).unwrap_err();
     assert_eq!(error.kind(), coachwork_vehicle::ErrorKind::OutOfRange);
     assert_eq!(
-        sent(&fresh, 1, Value::Bool(true), &[]).unwrap().data(),
+        sent(&fresh, 1, &Value::Bool(true), &[]).unwrap().data(),
         [40, 1],
         "a failed command changes nothing"
     );
@@ -287,8 +287,8 @@ fn a_command_that_cannot_be_sent_is_not_remembered() {
     let all = outward(&[leaf("A", "uint8", r#""vss2dbc": {"signal": "Seat.Heat"}"#)]);
     let full = |_: &Frame| Err(coachwork_vehicle::Error::new(coachwork_vehicle::ErrorKind::Limit, "full"));
     all.command(0, &Value::Uint(60), |_| None, full).unwrap_err();
-    assert_eq!(sent(&all, 0, Value::Uint(7), &[]).unwrap().data(), [7, 0]);
-    assert_eq!(sent(&all, 0, Value::Uint(8), &[]).unwrap().id(), CanId::standard(101).unwrap());
+    assert_eq!(sent(&all, 0, &Value::Uint(7), &[]).unwrap().data(), [7, 0]);
+    assert_eq!(sent(&all, 0, &Value::Uint(8), &[]).unwrap().id(), CanId::standard(101).unwrap());
 }
 
 #[test]
