@@ -62,7 +62,7 @@ impl Message {
     ///
     /// # Errors
     /// [`DecodeError`] where the payload is shorter than the message, or a multiplexer has a value for which nothing is defined.
-    pub fn decode<'a>(&'a self, payload: &'a [u8]) -> Result<Decoded<'a>, DecodeError> {
+    pub fn decode<'m, 'p>(&'m self, payload: &'p [u8]) -> Result<Decoded<'m, 'p>, DecodeError> {
         match self.problem(payload) {
             Some(error) => Err(error),
             None => Ok(self.decode_partial(payload)),
@@ -70,12 +70,12 @@ impl Message {
     }
 
     /// Decodes what a payload holds: signals whose bits are all in it and whose multiplexers select them.
-    pub fn decode_partial<'a>(&'a self, payload: &'a [u8]) -> Decoded<'a> {
+    pub fn decode_partial<'m, 'p>(&'m self, payload: &'p [u8]) -> Decoded<'m, 'p> {
         Decoded { message: self, payload, next: 0 }
     }
 
     /// Decodes one signal; `None` where it is not in this payload (multiplexed out, or beyond its end).
-    pub fn decode_signal<'a>(&'a self, index: SignalIndex, payload: &[u8]) -> Option<SignalValue<'a>> {
+    pub fn decode_signal(&self, index: SignalIndex, payload: &[u8]) -> Option<SignalValue<'_>> {
         let field = self.plan.field(index.position())?;
         if !self.plan.is_present(field, payload) {
             return None;
@@ -96,31 +96,31 @@ impl Message {
 
 /// The signals that are present in one payload, in the order of the file.
 #[derive(Clone, Debug)]
-pub struct Decoded<'a> {
-    message: &'a Message,
-    payload: &'a [u8],
+pub struct Decoded<'m, 'p> {
+    message: &'m Message,
+    payload: &'p [u8],
     next: u32,
 }
 
-impl<'a> Decoded<'a> {
+impl<'m> Decoded<'m, '_> {
     /// The message.
-    pub fn message(&self) -> &'a Message {
+    pub fn message(&self) -> &'m Message {
         self.message
     }
 
     /// The value of one signal, by handle; `None` where it is not in this payload.
-    pub fn value(&self, index: SignalIndex) -> Option<SignalValue<'a>> {
+    pub fn value(&self, index: SignalIndex) -> Option<SignalValue<'m>> {
         self.message.decode_signal(index, self.payload)
     }
 
     /// The value of one signal, by name; `None` where the message has no such signal, or it is not in this payload.
-    pub fn value_named(&self, name: &str) -> Option<SignalValue<'a>> {
+    pub fn value_named(&self, name: &str) -> Option<SignalValue<'m>> {
         self.value(self.message.signal_index(name)?)
     }
 }
 
-impl<'a> Iterator for Decoded<'a> {
-    type Item = SignalValue<'a>;
+impl<'m> Iterator for Decoded<'m, '_> {
+    type Item = SignalValue<'m>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while (self.next as usize) < self.message.signals.len() {
