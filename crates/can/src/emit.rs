@@ -9,8 +9,8 @@
 use crate::bus::{Batch, Bus, BusError, FrameSink, FrameSource};
 use crate::error::bus_error;
 use crate::plan::{Names, Place, ToVehicle, ToWire, Wire, error_value, not_available, payload_frame};
-use crate::{Direction, Frame, Mapping, MappingError, MappingFault};
-use coachwork_dbc::{Availability, Database, Match, Raw, SignalIndex, Value as DbcValue};
+use crate::{Databases, Direction, Frame, Mapping, MappingError, MappingFault};
+use coachwork_dbc::{Availability, Raw, SignalIndex, Value as DbcValue};
 use coachwork_vehicle::{
     Clock, Driver, Error, Event, Get, Monotonic, Outcome, Permission, Receipt, Request, SignalId, Stage,
     State, Subscribe, Value, Vehicle,
@@ -31,7 +31,7 @@ use std::time::Duration;
 /// another and no request is open. The bus carries no answer; the reading that follows is the answer.
 pub struct Emit {
     vehicle: Arc<dyn Vehicle>,
-    database: Arc<Database>,
+    databases: Databases,
     messages: Vec<Outgoing>,
     commands: HashMap<usize, Vec<Incoming>>,
     /// What each subscribed signal last said.
@@ -84,14 +84,14 @@ impl Emit {
     /// The mapping does not fit the database, or has a transform without an inverse.
     pub fn of(
         vehicle: Arc<dyn Vehicle>,
-        database: impl Into<Arc<Database>>,
+        databases: impl Into<Databases>,
         mapping: &Mapping,
     ) -> Result<Self, MappingError> {
-        let (catalogue, database) = (vehicle.catalogue(), database.into());
+        let (catalogue, databases) = (vehicle.catalogue(), databases.into());
         let (mut outgoing, mut commands, mut missing) =
             (Groups::new(), HashMap::<usize, Vec<Incoming>>::new(), Vec::new());
         {
-            let names = Names::new(&database);
+            let names = Names::new(&databases);
             for entry in mapping.entries() {
                 let at = |name| {
                     move |fault: MappingFault| {
@@ -131,7 +131,7 @@ impl Emit {
                 }
             }
         }
-        Ok(Self { vehicle, database, messages: merged(outgoing), commands, states: HashMap::new(), missing })
+        Ok(Self { vehicle, databases, messages: merged(outgoing), commands, states: HashMap::new(), missing })
     }
 
     /// The paths of the mapping that the vehicle does not have; their signals carry start values.
@@ -232,7 +232,7 @@ impl Emit {
                 continue;
             }
             message.changed = false;
-            let Some(frame) = message.frame(&self.database, &self.states) else {
+            let Some(frame) = message.frame(&self.databases, &self.states) else {
                 // As soon as there is something true to say, it is said.
                 message.due = None;
                 continue;
@@ -249,8 +249,8 @@ impl Emit {
 
     /// Makes requests of the commands in a frame.
     async fn obey(&mut self, frame: &Frame) {
-        let position = self.database.find_position(frame.id(), Match::Auto).filter(|_| frame.is_data());
-        let Some(message) = position.and_then(|position| self.database.messages().get(position)) else {
+        let position = self.databases.find(frame.id()).filter(|_| frame.is_data());
+        let Some(message) = position.and_then(|position| self.databases.message(position)) else {
             return;
         };
         let Some(commands) = position.and_then(|position| self.commands.get_mut(&position)) else { return };
@@ -302,8 +302,8 @@ impl Outgoing {
     }
 
     /// The message as the states have it, or `None` where a signal has nothing to say and no way to say so.
-    fn frame(&self, database: &Database, states: &HashMap<SignalId, State>) -> Option<Frame> {
-        let message = database.messages().get(self.position)?;
+    fn frame(&self, databases: &Databases, states: &HashMap<SignalId, State>) -> Option<Frame> {
+        let message = databases.message(self.position)?;
         let mut wires = Vec::with_capacity(self.signals.len());
         for (index, id, to_wire) in &self.signals {
             let signal = message.signal(*index)?;

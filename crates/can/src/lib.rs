@@ -4,6 +4,7 @@
 
 pub mod bus;
 mod channel;
+mod databases;
 mod emit;
 mod error;
 mod frame;
@@ -16,6 +17,7 @@ mod vehicle;
 pub use coachwork_dbc::CanId;
 
 pub use channel::{Channel, ChannelError};
+pub use databases::Databases;
 pub use emit::Emit;
 pub use frame::{Direction, Frame, FrameError};
 pub use mapping::{

@@ -7,9 +7,8 @@
 use crate::bus::{Batch, Bus, FrameSink, FrameSource};
 use crate::error::bus_error;
 use crate::plan::{Inward, Outward, Plan};
-use crate::{Direction, Mapping, MappingError};
+use crate::{Databases, Direction, Mapping, MappingError};
 use async_trait::async_trait;
-use coachwork_dbc::Database;
 use coachwork_vehicle::{
     Board, Catalogue, Clock, Command, Datapoint, Driver, Each, Error, ErrorKind, Facts, Get, Outcome, Reason,
     ReasonKind, Receipt, Request, SignalId, Subscribe, Subscription, Value, Vehicle,
@@ -81,12 +80,12 @@ impl CanVehicle {
     /// The mapping names a signal that the database does not have, or has in several messages; a constant that does not fit; a path that is there twice.
     pub fn new(
         bus: Bus,
-        database: impl Into<Arc<Database>>,
+        databases: impl Into<Databases>,
         mapping: &Mapping,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Driver), MappingError> {
         let (source, sink) = bus.into_parts();
-        let plan = Arc::new(Plan::compile(database.into(), mapping)?);
+        let plan = Arc::new(Plan::compile(databases.into(), mapping)?);
         let mut facts = Facts::default();
         facts.back_pressure = source.waits();
         facts.time = source.time_base();

@@ -7,16 +7,15 @@
 //! *Next:* `value.rs` (the transforms), `vehicle.rs` (who publishes the points).
 
 use super::{Plan, ToVehicle};
-use crate::Frame;
-use coachwork_dbc::{Database, Match, Raw, SignalIndex};
+use crate::{Databases, Frame};
+use coachwork_dbc::{Raw, SignalIndex};
 use coachwork_vehicle::{Catalogue, Datapoint, SignalId, State, Timestamp};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What each message's frames become.
 pub(crate) struct Inward {
-    database: Arc<Database>,
-    /// By message of the database: its targets.
+    databases: Databases,
+    /// By message of the databases: its targets.
     targets: Vec<Vec<Target>>,
 }
 
@@ -52,7 +51,7 @@ struct Target {
 impl Inward {
     pub(crate) fn new(plan: &Plan, catalogue: &Catalogue) -> Self {
         let mut targets: Vec<Vec<Target>> = Vec::new();
-        targets.resize_with(plan.database.messages().len(), Vec::new);
+        targets.resize_with(plan.databases.message_count(), Vec::new);
         for (id, route) in catalogue.ids().zip(&plan.routes) {
             let Some(reading) = &route.reading else { continue };
             let Some(of_message) = targets.get_mut(reading.place.message) else { continue };
@@ -68,7 +67,7 @@ impl Inward {
                 passed: None,
             });
         }
-        Self { database: Arc::clone(&plan.database), targets }
+        Self { databases: plan.databases.clone(), targets }
     }
 
     /// Appends what a frame says to `points`; `now` is when it was received.
@@ -81,11 +80,11 @@ impl Inward {
         if !frame.is_data() {
             return Fate::NoData;
         }
-        let Some(position) = self.database.find_position(frame.id(), Match::Auto) else {
+        let Some(position) = self.databases.find(frame.id()) else {
             return Fate::Unknown;
         };
         let (Some(message), Some(targets)) =
-            (self.database.messages().get(position), self.targets.get_mut(position))
+            (self.databases.message(position), self.targets.get_mut(position))
         else {
             return Fate::Unknown;
         };

@@ -16,10 +16,8 @@ pub(crate) use outward::{Outward, error_value, not_available, payload_frame};
 pub(crate) use value::{ToVehicle, ToWire, Wire};
 
 use crate::mapping::MappingEntry;
-use crate::{Mapping, MappingError, MappingFault};
-use coachwork_dbc::Database;
+use crate::{Databases, Mapping, MappingError, MappingFault};
 use coachwork_vehicle::{Access, Catalogue, Facts, Permission, ScalarType};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A value is stale when this many cycles of its message passed without it.
@@ -27,7 +25,7 @@ const STALE_CYCLES: u32 = 3;
 
 /// What becomes of each path of a mapping.
 pub(crate) struct Plan {
-    pub(crate) database: Arc<Database>,
+    pub(crate) databases: Databases,
     pub(crate) routes: Vec<Route>,
 }
 
@@ -54,8 +52,8 @@ pub(crate) struct Command {
 }
 
 impl Plan {
-    pub(crate) fn compile(database: Arc<Database>, mapping: &Mapping) -> Result<Self, MappingError> {
-        let names = Names::new(&database);
+    pub(crate) fn compile(databases: Databases, mapping: &Mapping) -> Result<Self, MappingError> {
+        let names = Names::new(&databases);
         let mut routes = Vec::with_capacity(mapping.entries().len());
         for entry in mapping.entries() {
             let at = |name| {
@@ -67,7 +65,7 @@ impl Plan {
                 entry.to_bus().map(|_| command(&names, entry)).transpose().map_err(at("vss2dbc"))?;
             routes.push(Route { entry: entry.clone(), reading, command });
         }
-        Ok(Self { database, routes })
+        Ok(Self { databases, routes })
     }
 
     /// The catalogue of the routes: a path is read where it has a reading, written where it has a command and the bus is `writable`.

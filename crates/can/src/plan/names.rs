@@ -4,8 +4,8 @@
 //! *Next:* `mod.rs`, which asks once per entry.
 
 use crate::mapping::SignalName;
-use crate::{Frame, MappingFault};
-use coachwork_dbc::{Database, Message, Signal, SignalIndex};
+use crate::{Databases, Frame, MappingFault};
+use coachwork_dbc::{Message, Signal, SignalIndex};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -18,21 +18,21 @@ pub(crate) struct Place {
     pub(crate) cycle: Option<Duration>,
 }
 
-/// Every signal of a database by its name.
+/// Every signal of the databases by its name.
 pub(crate) struct Names<'a> {
-    database: &'a Database,
+    databases: &'a Databases,
     signals: HashMap<&'a str, Vec<(usize, SignalIndex)>>,
 }
 
 impl<'a> Names<'a> {
-    pub(crate) fn new(database: &'a Database) -> Self {
+    pub(crate) fn new(databases: &'a Databases) -> Self {
         let mut signals: HashMap<&str, Vec<_>> = HashMap::new();
-        for (position, message) in database.messages().iter().enumerate() {
+        for (position, message) in databases.messages() {
             for (index, signal) in message.indexed_signals() {
                 signals.entry(signal.name()).or_default().push((position, index));
             }
         }
-        Self { database, signals }
+        Self { databases, signals }
     }
 
     pub(crate) fn find(&self, name: &SignalName) -> Result<(Place, &'a Signal), MappingFault> {
@@ -40,7 +40,7 @@ impl<'a> Names<'a> {
         let found = match &name.message {
             None => places.to_vec(),
             Some(message) => {
-                if self.database.message_named(message).is_none() {
+                if !self.databases.messages().any(|(_, known)| known.name() == message) {
                     return Err(MappingFault::UnknownMessage(message.clone()));
                 }
                 let named =
@@ -77,7 +77,7 @@ impl<'a> Names<'a> {
     }
 
     fn message(&self, position: usize) -> Option<&'a Message> {
-        self.database.messages().get(position)
+        self.databases.message(position)
     }
 
     fn place(&self, position: usize, index: SignalIndex) -> Option<(Place, &'a Signal)> {

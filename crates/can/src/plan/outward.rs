@@ -44,7 +44,7 @@ impl Outward {
 
     /// Remembers a frame that somebody else put on the bus.
     pub(crate) fn seen(&self, frame: &Frame) {
-        let position = self.plan.database.find_position(frame.id(), coachwork_dbc::Match::Exact);
+        let position = self.plan.databases.find(frame.id());
         if let Some(position) =
             position.filter(|position| frame.is_data() && self.rows.contains_key(position))
         {
@@ -63,7 +63,7 @@ impl Outward {
         let missing = || Error::new(ErrorKind::NotActuator, "the mapping has no vss2dbc for it");
         let command =
             self.plan.routes.get(row).and_then(|route| route.command.as_ref()).ok_or_else(missing)?;
-        let message = self.plan.database.messages().get(command.place.message).ok_or_else(missing)?;
+        let message = self.plan.databases.message(command.place.message).ok_or_else(missing)?;
         let nothing =
             || Error::new(ErrorKind::OutOfRange, format!("the mapping has nothing to send for {value}"));
         let wire = command.to_wire.convert(value).ok_or_else(nothing)?;

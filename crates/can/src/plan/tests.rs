@@ -5,6 +5,7 @@ use crate::{CanId, Frame};
 use coachwork_dbc::Availability;
 use coachwork_vehicle::{Datapoint, SignalId, State, Timestamp, Value};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 const DBC: &str = r#"VERSION ""
 NS_ :
@@ -27,9 +28,13 @@ VAL_ 100 Gear 0 "P" 1 "R" 2 "N" 3 "D" 15 "SNA" ;
 VAL_ 101 Lamp 0 "Off" 1 "On" 2 "Error" 3 "SNA" ;
 "#;
 
+fn database() -> Databases {
+    coachwork_dbc::Database::parse(DBC).unwrap().into()
+}
+
 fn compile(leaves: &str) -> Result<(Plan, Catalogue), MappingError> {
     let mapping = Mapping::parse("m.json", &format!("{{{leaves}}}"))?;
-    let plan = Plan::compile(Arc::new(Database::parse(DBC).unwrap()), &mapping)?;
+    let plan = Plan::compile(database(), &mapping)?;
     let catalogue = plan.catalogue(&mapping, true, Facts::default())?;
     Ok((plan, catalogue))
 }
@@ -235,7 +240,7 @@ fn outward(leaves: &[String]) -> Outward {
 fn sent(
     outward: &Outward,
     row: usize,
-    value: Value,
+    value: &Value,
     readings: &[Option<Value>],
 ) -> Result<Frame, coachwork_vehicle::Error> {
     let mut frame = None;
@@ -293,7 +298,7 @@ fn a_command_that_cannot_be_sent_is_not_remembered() {
 
 #[test]
 fn only_lines_and_tables_have_an_inverse() {
-    let database = Database::parse(DBC).unwrap();
+    let database = database();
     let names = Names::new(&database);
     let (_, signal) = names.find(&crate::SignalName { message: None, signal: "Speed".into() }).unwrap();
     let inverse = |math: &str| {
@@ -314,10 +319,10 @@ use coachwork_vehicle::DataType;
 proptest! {
     #[test]
     fn what_goes_out_comes_in_again(slope in prop::sample::select(vec![0.5, 2.0, -4.0, 3.6]), offset in -50.0..50.0f64, raw in 0..4000u16) {
-        let database = Database::parse(DBC).unwrap();
+        let database = database();
         let names = Names::new(&database);
         let (place, signal) = names.find(&crate::SignalName { message: None, signal: "Speed".into() }).unwrap();
-        let message = &database.messages()[place.message];
+        let message = database.message(place.message).unwrap();
         let transform = crate::Transform::Math(crate::Math::parse(&format!("x * ({slope}) + ({offset})")).unwrap());
         let to_vehicle = ToVehicle::compile(Some(&transform), signal, DataType::DOUBLE).unwrap();
         let to_wire = ToWire::inverse(Some(&transform), signal, DataType::DOUBLE).unwrap();
