@@ -7,10 +7,12 @@ extern crate alloc;
 mod decode;
 mod encode;
 mod id;
+pub mod lint;
 mod load;
 mod model;
 mod number;
 mod plan;
+mod write;
 
 pub use self::decode::{DecodeError, Decoded, SignalValue};
 pub use self::encode::{EncodeError, SignalKey, Value};
