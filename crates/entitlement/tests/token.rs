@@ -46,6 +46,24 @@ fn a_token_made_by_coset_is_read() {
     assert_eq!(names, ["remote-start", "seat-heating"]);
 }
 
+/// The token at the end of `docs/entitlement.md`, made by the Python script there with pycose.
+#[test]
+fn a_token_made_in_python_is_read() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/entitlement.md");
+    let Ok(page) = std::fs::read_to_string(page) else {
+        // A packaged crate has no repository around it.
+        return;
+    };
+    let hex = page.rsplit("```text").next().unwrap().split("```").next().unwrap().replace('\n', "");
+    let token: Vec<u8> =
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
+    assert_eq!(token.len(), 162);
+    let grant = verifier().verify(&token).unwrap();
+    assert_eq!(grant.id(), GrantId::new("order-17").unwrap());
+    assert_eq!(grant.features().len(), 2);
+    assert_eq!(grant.ends(), Some(Timestamp::from_seconds(1_800_259_200)));
+}
+
 #[test]
 fn what_is_optional_may_be_left_out() {
     for claim in [0, 1] {
