@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod admission;
+mod bell;
 mod board;
 mod catalogue;
 mod clock;

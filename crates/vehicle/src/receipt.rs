@@ -6,8 +6,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use event_listener::Event;
-
+use crate::bell::Bell;
 use crate::clock::Clock;
 use crate::sync::lock;
 use crate::time::{Monotonic, Timestamp};
@@ -20,7 +19,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     deadline: Monotonic,
     outcome: Mutex<Option<Outcome>>,
-    event: Event,
+    bell: Bell,
 }
 
 /// How far a request has come.
@@ -74,14 +73,13 @@ pub enum RefusalKind {
 impl Receipt {
     /// A receipt at stage accepted, timed out once `clock` has reached `deadline`.
     pub fn new(clock: Arc<dyn Clock>, deadline: Monotonic) -> Self {
-        let (outcome, event) = (Mutex::new(None), Event::new());
-        Self(Arc::new(Inner { clock, deadline, outcome, event }))
+        Self(Arc::new(Inner { clock, deadline, outcome: Mutex::new(None), bell: Bell::default() }))
     }
 
     /// A receipt that is settled from the start.
     pub fn settled(clock: Arc<dyn Clock>, outcome: Outcome) -> Self {
         let deadline = Monotonic::default();
-        Self(Arc::new(Inner { clock, deadline, outcome: Mutex::new(Some(outcome)), event: Event::new() }))
+        Self(Arc::new(Inner { clock, deadline, outcome: Mutex::new(Some(outcome)), bell: Bell::default() }))
     }
 
     /// How far the request has come.
@@ -92,7 +90,7 @@ impl Receipt {
     /// Waits until the request is settled, at most until its deadline. Cancel-safe; it may be asked again.
     pub async fn outcome(&self) -> Outcome {
         loop {
-            let changed = self.0.event.listen();
+            let changed = self.0.bell.listen();
             if let Stage::Settled(outcome) = self.stage() {
                 return outcome;
             }
@@ -114,7 +112,7 @@ impl Receipt {
             }
             *settled = Some(outcome);
         }
-        self.0.event.notify(usize::MAX);
+        self.0.bell.ring();
         true
     }
 

@@ -10,9 +10,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use event_listener::EventListener;
 use futures_core::Stream;
 
+use crate::bell::Listener;
 use crate::catalogue::{Catalogue, Permission, SignalId};
 use crate::clock::Sleep;
 use crate::datapoint::{Datapoint, Reason};
@@ -84,7 +84,7 @@ pub struct Subscription {
 struct Watch {
     gate: Arc<dyn Gate>,
     seen: Arc<Catalogue>,
-    replaced: Pin<Box<EventListener>>,
+    replaced: Listener,
     timer: Option<(Monotonic, Sleep)>,
     passed: Option<Monotonic>,
 }
@@ -184,7 +184,6 @@ impl Subscription {
             }
             let before: Vec<_> = self.signals.iter().map(|&id| self.permission(id)).collect();
             if let Some(watch) = self.gates.get_mut(gate) {
-                watch.listen();
                 watch.seen = watch.gate.cell().load();
             }
             let after = self.signals.iter().map(|&id| (id, self.permission(id)));
@@ -220,20 +219,14 @@ impl Subscription {
 
 impl Watch {
     fn new(gate: Arc<dyn Gate>) -> Self {
-        let replaced = Box::pin(gate.cell().listen());
+        let replaced = gate.cell().listen();
         let seen = gate.cell().load();
         Self { gate, seen, replaced, timer: None, passed: None }
     }
 
-    fn listen(&mut self) {
-        self.replaced = Box::pin(self.gate.cell().listen());
-    }
-
     /// Whether something may have changed; keeps the waker where not.
     fn poll(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.replaced.as_mut().poll(cx).is_ready() {
-            // The listener is spent. A new one comes before the next look at the revision, so that nothing is missed.
-            self.listen();
+        if Pin::new(&mut self.replaced).poll(cx).is_ready() {
             return true;
         }
         let due = self.gate.next_transition().filter(|(_, due)| self.passed != Some(*due));

@@ -6,9 +6,8 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use event_listener::EventListener;
-
 use super::inbox::Inbox;
+use crate::bell::Listener;
 use crate::catalogue::SignalId;
 use crate::datapoint::{Datapoint, Reason};
 use crate::subscribe::Filter;
@@ -34,7 +33,7 @@ struct Want {
 }
 
 /// A queue that has no room, found under the lock and waited for outside.
-pub(super) struct Full(EventListener);
+pub(super) struct Full(Listener);
 
 impl Full {
     pub(super) async fn room(self) {
@@ -152,6 +151,12 @@ impl Deliveries {
         for inbox in self.blocking.drain(..) {
             inbox.made_room();
         }
+    }
+
+    /// How many inboxes there is room for.
+    #[cfg(test)]
+    pub(super) fn places(&self) -> usize {
+        self.inboxes.len()
     }
 
     /// Sorts who wants what of a batch by inbox, then by place in the batch.

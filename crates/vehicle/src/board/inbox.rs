@@ -7,10 +7,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
-use event_listener::{Event, EventListener};
-
 use super::Inner;
 use super::track::{Track, Verdict};
+use crate::bell::{Bell, Listener};
 use crate::catalogue::{Catalogue, SignalId};
 use crate::datapoint::{Datapoint, Reason};
 use crate::subscribe::{Filter, Overflow};
@@ -20,7 +19,7 @@ use crate::time::Monotonic;
 pub(super) struct Inbox {
     state: Mutex<Unread>,
     overflow: Overflow,
-    room: Event,
+    room: Bell,
 }
 
 /// The unread part, under the inbox's lock.
@@ -71,7 +70,7 @@ impl Inbox {
             latest: overflow == Overflow::Latest,
             bound,
         };
-        Self { state: Mutex::new(unread), overflow, room: Event::new() }
+        Self { state: Mutex::new(unread), overflow, room: Bell::default() }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Unread> {
@@ -92,14 +91,14 @@ impl Inbox {
     }
 
     /// A listener for room in the queue. Take it before asking [`is_full_for`](Self::is_full_for) again.
-    pub(super) fn room(&self) -> EventListener {
+    pub(super) fn room(&self) -> Listener {
         self.room.listen()
     }
 
     /// Tells a waiting source that there is room.
     pub(super) fn made_room(&self) {
         if self.block_bound().is_some() {
-            self.room.notify(usize::MAX);
+            self.room.ring();
         }
     }
 }

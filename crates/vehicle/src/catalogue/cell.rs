@@ -8,9 +8,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-use event_listener::{Event, EventListener};
-
 use super::Catalogue;
+use crate::bell::{Bell, Listener};
 use crate::sync::{lock, read, write};
 
 /// The present catalogue of a vehicle or wrapper, replaced as a whole.
@@ -26,7 +25,7 @@ pub struct CatalogueCell {
 /// The newest revision of a cell, shared with its snapshots.
 pub(super) struct Line {
     revision: AtomicU64,
-    replaced: Event,
+    replaced: Bell,
 }
 
 impl CatalogueCell {
@@ -63,7 +62,7 @@ impl CatalogueCell {
             *write(&self.present) = next;
             self.line.revision.store(revision, Ordering::Release);
         }
-        self.line.replaced.notify(usize::MAX);
+        self.line.replaced.ring();
         Ok(())
     }
 
@@ -73,7 +72,7 @@ impl CatalogueCell {
     }
 
     /// A listener for the next replacement. Take it before looking at [`revision`](Self::revision), or one may be missed.
-    pub(crate) fn listen(&self) -> EventListener {
+    pub(crate) fn listen(&self) -> Listener {
         self.line.replaced.listen()
     }
 }
@@ -86,7 +85,7 @@ impl fmt::Debug for CatalogueCell {
 
 impl Line {
     pub(super) fn new(revision: u64) -> Arc<Self> {
-        Arc::new(Self { revision: AtomicU64::new(revision), replaced: Event::new() })
+        Arc::new(Self { revision: AtomicU64::new(revision), replaced: Bell::default() })
     }
 
     /// Completes when the newest revision is above `seen`.
