@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use coachwork_entitlement::*;
 use coachwork_vehicle::{
-    Admission, Catalogue, Clock, Credential, DataType, Datapoint, Entry, ErrorKind, Event, Facts, Get,
-    ManualClock, MemoryVehicle, Monotonic, Outcome, Permission, ReasonKind, RefusalKind, Request, SignalId,
-    Sleep, Stage, Subscribe, Subscription, Timestamp, Value, Vehicle,
+    Admission, Catalogue, Clock, Credential, DataType, Datapoint, Each, Entry, Error, ErrorKind, Event,
+    Facts, Get, ManualClock, MemoryVehicle, Monotonic, Outcome, Permission, ReasonKind, Receipt, RefusalKind,
+    Request, SignalId, Sleep, Stage, Subscribe, Subscription, Timestamp, Value, Vehicle,
 };
 use coset::cbor::Value as Cbor;
 use futures::FutureExt;
@@ -372,6 +373,48 @@ fn expiry_wakes_an_open_subscription() {
     assert_eq!(bench.clock.0.next_deadline(), None);
 }
 
+/// A vehicle that takes a day to subscribe.
+#[derive(Debug)]
+struct Slow(MemoryVehicle, ManualClock);
+
+impl std::fmt::Display for Slow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("slow")
+    }
+}
+
+#[async_trait]
+impl Vehicle for Slow {
+    fn catalogue(&self) -> Arc<Catalogue> {
+        self.0.catalogue()
+    }
+
+    async fn get(&self, get: Get<'_>) -> Result<Each<Datapoint>, Error> {
+        self.0.get(get).await
+    }
+
+    async fn set(&self, requests: Vec<Request>) -> Result<Each<Receipt>, Error> {
+        self.0.set(requests).await
+    }
+
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, Error> {
+        let subscription = self.0.subscribe(subscribe).await;
+        self.1.advance(DAY);
+        subscription
+    }
+}
+
+#[test]
+fn a_date_that_passes_while_subscribing_counts() {
+    let bench = bench(&["seat-data"]);
+    let slow = Slow(bench.memory.clone(), bench.clock.0.clone());
+    let clock = Arc::new(bench.clock.clone());
+    let car = Entitled::new(slow, bench.policy.clone(), bench.car.entitlements(), clock).unwrap();
+    let mut subscription = block_on(car.subscribe(Subscribe::to([bench.id(HEATING)]))).unwrap();
+    assert_eq!(subscription.refused().len(), 1);
+    assert!(subscription.next().now_or_never().is_none());
+}
+
 #[test]
 fn a_clock_that_is_set_moves_the_dates() {
     let bench = bench(&["seat-data"]);
@@ -508,6 +551,21 @@ fn equal_rights_share_one_view() {
     assert!(!Arc::ptr_eq(&forever, &other));
     assert!(!Arc::ptr_eq(&forever, &admit(&Credential::None)));
     assert!(Arc::ptr_eq(&other, &admit(&shown(token(&["seat-heating"], Some(START + 60))))));
+}
+
+#[test]
+fn views_that_nobody_holds_are_forgotten() {
+    let bench = bench(&[]);
+    let door = door(&bench);
+    let admit = |end: usize| {
+        let end = START + 60 + i64::try_from(end).unwrap();
+        block_on(door.admit(&shown(token(&["seat-heating"], Some(end))))).unwrap().view
+    };
+    for end in 0..=MAX_VIEWS {
+        drop(admit(end));
+    }
+    let held = admit(0);
+    assert!(Arc::ptr_eq(&held, &admit(0)));
 }
 
 #[test]
