@@ -3,4 +3,6 @@
 //! *Invariant:* `run` panics only when an oracle disagrees; each module's unit test shows that it uses its input.
 //! *Next:* `fuzz_targets/` (libFuzzer's entry points), `tests/replay.rs` (seeds and past crashes on stable).
 
+pub mod dbc_load;
+pub mod decode_roundtrip;
 pub mod token_verify;

@@ -21,3 +21,13 @@ fn replay(target: &str, run: fn(&[u8])) {
 fn token_verify() {
     replay("token_verify", coachwork_fuzz::token_verify::run);
 }
+
+#[test]
+fn dbc_load() {
+    replay("dbc_load", coachwork_fuzz::dbc_load::run);
+}
+
+#[test]
+fn decode_roundtrip() {
+    replay("decode_roundtrip", coachwork_fuzz::decode_roundtrip::run);
+}
