@@ -14,8 +14,8 @@
 )]
 
 use coachwork_dbc::{
-    Availability, ByteOrder, CanId, Choices, DecodeError, EncodeError, Message, Multiplexed, Number, Raw, Signal,
-    Value, ValueType,
+    Availability, ByteOrder, CanId, Choices, DecodeError, EncodeError, Message, Multiplexed, Number, Raw,
+    Signal, Value, ValueType,
 };
 use proptest::prelude::*;
 
@@ -156,9 +156,15 @@ fn ones(signal: &Signal) -> Raw {
 
 #[test]
 fn big_endian_signals_count_from_their_top_bit() {
-    let m = message(8, [Signal::new("a", 7, 16), Signal::new("b", 19, 12)].map(|s| s.with_byte_order(ByteOrder::BigEndian)));
+    let m = message(
+        8,
+        [Signal::new("a", 7, 16), Signal::new("b", 19, 12)].map(|s| s.with_byte_order(ByteOrder::BigEndian)),
+    );
     let payload = [0x12, 0x34, 0xF5, 0x67, 0, 0, 0, 0];
-    assert_eq!(values(&m, &payload), [("a".into(), Number::Integer(0x1234)), ("b".into(), Number::Integer(0x567))]);
+    assert_eq!(
+        values(&m, &payload),
+        [("a".into(), Number::Integer(0x1234)), ("b".into(), Number::Integer(0x567))]
+    );
 }
 
 #[test]
@@ -195,7 +201,10 @@ fn floats_in_both_orders() {
             .map(|s| s.with_byte_order(order)),
         );
         let payload = m.encode(&[("f", 4.0), ("d", -0.1)]).unwrap();
-        assert_eq!(values(&m, &payload), [("f".into(), Number::Float(4.0)), ("d".into(), Number::Float(-0.1))]);
+        assert_eq!(
+            values(&m, &payload),
+            [("f".into(), Number::Float(4.0)), ("d".into(), Number::Float(-0.1))]
+        );
         let first = f32::from_bits(1.5_f32.to_bits());
         let bytes = if order == ByteOrder::BigEndian { first.to_be_bytes() } else { first.to_le_bytes() };
         assert_eq!(payload[..4], bytes);
@@ -206,11 +215,17 @@ fn floats_in_both_orders() {
 
 #[test]
 fn a_frame_of_64_bytes() {
-    let m = message(64, [Signal::new("last", 504, 8), Signal::new("wide", 7, 64).with_byte_order(ByteOrder::BigEndian)]);
+    let m = message(
+        64,
+        [Signal::new("last", 504, 8), Signal::new("wide", 7, 64).with_byte_order(ByteOrder::BigEndian)],
+    );
     let mut payload = [0; 64];
     payload[63] = 0xAB;
     payload[..8].copy_from_slice(&0x0123_4567_89AB_CDEF_u64.to_be_bytes());
-    assert_eq!(values(&m, &payload), [("last".into(), Number::Integer(0xAB)), ("wide".into(), Number::Integer(0x0123_4567_89AB_CDEF))]);
+    assert_eq!(
+        values(&m, &payload),
+        [("last".into(), Number::Integer(0xAB)), ("wide".into(), Number::Integer(0x0123_4567_89AB_CDEF))]
+    );
 }
 
 #[test]
@@ -227,7 +242,9 @@ fn multiplexed() -> Message {
         [
             Signal::new("mux", 0, 4).with_multiplexer(),
             Signal::new("a", 8, 8).with_multiplexed(Multiplexed::new("mux", [(0, 0)])),
-            Signal::new("inner", 8, 4).with_multiplexer().with_multiplexed(Multiplexed::new("mux", [(1, 3), (7, 7)])),
+            Signal::new("inner", 8, 4)
+                .with_multiplexer()
+                .with_multiplexed(Multiplexed::new("mux", [(1, 3), (7, 7)])),
             Signal::new("b", 16, 8).with_multiplexed(Multiplexed::new("inner", [(5, 5)])),
             Signal::new("c", 16, 8).with_multiplexed(Multiplexed::new("inner", [(6, 9)])),
             Signal::new("always", 56, 8),
@@ -243,11 +260,20 @@ fn multiplexing_in_two_levels() {
     assert_eq!(names(&[2, 5, 0, 0, 0, 0, 0, 0]), ["mux", "inner", "b", "always"]);
     assert_eq!(names(&[7, 9, 0, 0, 0, 0, 0, 0]), ["mux", "inner", "c", "always"]);
     let undefined = m.decode(&[4, 0, 0, 0, 0, 0, 0, 0]).unwrap_err();
-    assert_eq!(undefined, DecodeError::UndefinedMultiplexer { signal: m.signal_index("mux").unwrap(), value: 4 });
-    assert_eq!(m.decode_partial(&[4, 0, 0, 0, 0, 0, 0, 0]).map(|value| value.name()).collect::<Vec<_>>(), ["mux", "always"]);
+    assert_eq!(
+        undefined,
+        DecodeError::UndefinedMultiplexer { signal: m.signal_index("mux").unwrap(), value: 4 }
+    );
+    assert_eq!(
+        m.decode_partial(&[4, 0, 0, 0, 0, 0, 0, 0]).map(|value| value.name()).collect::<Vec<_>>(),
+        ["mux", "always"]
+    );
     // The inner multiplexer counts only where it is present.
     assert!(m.decode(&[0, 0, 0, 0, 0, 0, 0, 0]).is_ok());
-    assert!(matches!(m.decode(&[1, 0, 0, 0, 0, 0, 0, 0]), Err(DecodeError::UndefinedMultiplexer { value: 0, .. })));
+    assert!(matches!(
+        m.decode(&[1, 0, 0, 0, 0, 0, 0, 0]),
+        Err(DecodeError::UndefinedMultiplexer { value: 0, .. })
+    ));
 }
 
 #[test]
@@ -256,7 +282,12 @@ fn multiplexers_follow_from_what_is_given() {
     assert_eq!(m.encode(&[("b", 1)]).unwrap(), [1, 5, 1, 0, 0, 0, 0, 0]);
     assert_eq!(m.encode(&[("c", 1), ("mux", 7)]).unwrap(), [7, 6, 1, 0, 0, 0, 0, 0]);
     assert_eq!(m.encode(&[("always", 1)]).unwrap(), [0, 0, 0, 0, 0, 0, 0, 1]);
-    for given in [vec![("a", 1), ("b", 1)], vec![("b", 1), ("c", 1)], vec![("a", 1), ("mux", 1)], vec![("b", 1), ("inner", 6)]] {
+    for given in [
+        vec![("a", 1), ("b", 1)],
+        vec![("b", 1), ("c", 1)],
+        vec![("a", 1), ("mux", 1)],
+        vec![("b", 1), ("inner", 6)],
+    ] {
         assert!(matches!(m.encode(&given), Err(EncodeError::Contradiction { .. })), "{given:?}");
     }
     assert!(matches!(m.encode(&[("mux", 5)]), Err(EncodeError::UndefinedMultiplexer { value: 5, .. })));
@@ -271,7 +302,9 @@ fn multiplexers_follow_from_what_is_given() {
 #[test]
 fn rounding_is_half_to_even() {
     let m = message(8, [Signal::new("half", 0, 16), Signal::new("tenth", 16, 16).with_scaling(0.1, 0.0)]);
-    for (name, value, want) in [("half", 0.5, 0), ("half", 1.5, 2), ("half", 2.5, 2), ("tenth", 0.25, 2), ("tenth", 0.35, 3)] {
+    for (name, value, want) in
+        [("half", 0.5, 0), ("half", 1.5, 2), ("half", 2.5, 2), ("tenth", 0.25, 2), ("tenth", 0.35, 3)]
+    {
         let payload = m.encode(&[(name, value)]).unwrap();
         let raw = m.decode(&payload).unwrap().value_named(name).unwrap().raw();
         assert_eq!(raw, Raw::Unsigned(want), "{name} = {value}");
@@ -280,14 +313,20 @@ fn rounding_is_half_to_even() {
 
 #[test]
 fn errors_name_signal_value_and_range() {
-    let m = message(2, [Signal::new("Speed", 0, 12).with_scaling(0.1, 0.0).with_range(0.0, 300.0).with_unit("km/h")]);
+    let m = message(
+        2,
+        [Signal::new("Speed", 0, 12).with_scaling(0.1, 0.0).with_range(0.0, 300.0).with_unit("km/h")],
+    );
     let text = |given: (&str, Value<'_>)| m.encode(&[given]).unwrap_err().to_string();
     assert_eq!(text(("Speed", 300.5.into())), "Speed = 300.5 is outside 0 to 300 km/h");
     assert_eq!(text(("Sped", 1.into())), "M has no signal Sped");
     assert_eq!(text(("Speed", Value::raw(5000_u32))), "Speed: the raw value 5000 is outside 0 to 4095");
     assert_eq!(text(("Speed", Value::Label("SNA"))), "Speed has no label \"SNA\"");
     assert_eq!(text(("Speed", f64::NAN.into())), "Speed = NaN is outside 0 to 300 km/h");
-    assert_eq!(m.encode(&[("Speed", 1), ("Speed", 2)]).unwrap_err(), EncodeError::Duplicate { signal: "Speed".into() });
+    assert_eq!(
+        m.encode(&[("Speed", 1), ("Speed", 2)]).unwrap_err(),
+        EncodeError::Duplicate { signal: "Speed".into() }
+    );
     assert_eq!(m.decode(&[0]).unwrap_err().to_string(), "the message has 2 bytes, the payload 1");
     // A raw value goes beyond the range, up to what the bits hold.
     assert_eq!(m.encode(&[("Speed", Value::raw(4095_u32))]).unwrap(), [0xFF, 0x0F]);
@@ -296,7 +335,10 @@ fn errors_name_signal_value_and_range() {
 #[test]
 fn labels_and_special_values() {
     let gear: Choices = [(0, "neutral"), (1, "first"), (15, "SNA")].into_iter().collect();
-    let m = message(1, [Signal::new("Gear", 0, 4).with_choices(gear).with_range(0.0, 6.0).with_not_available([15])]);
+    let m = message(
+        1,
+        [Signal::new("Gear", 0, 4).with_choices(gear).with_range(0.0, 6.0).with_not_available([15])],
+    );
     let payload = m.encode(&[("Gear", "first")]).unwrap();
     let value = m.decode(&payload).unwrap().next().unwrap();
     assert_eq!((value.label(), value.availability()), (Some("first"), Availability::Available));
@@ -320,7 +362,10 @@ fn a_signal_that_leaves_its_message() {
     let m = message(1, [Signal::new("in", 0, 4), Signal::new("out", 4, 8)]);
     assert_eq!(values(&m, &[0x21]), [("in".into(), Number::Integer(1))]);
     // A longer frame holds it.
-    assert_eq!(values(&m, &[0x21, 0x03]), [("in".into(), Number::Integer(1)), ("out".into(), Number::Integer(0x32))]);
+    assert_eq!(
+        values(&m, &[0x21, 0x03]),
+        [("in".into(), Number::Integer(1)), ("out".into(), Number::Integer(0x32))]
+    );
     assert!(matches!(m.encode(&[("out", 1)]), Err(EncodeError::Outside { .. })));
     let mut long = [0, 0];
     m.encode_onto(&[("out", 0x32)], &mut long).unwrap();

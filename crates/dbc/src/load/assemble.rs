@@ -15,7 +15,7 @@ use super::resolve;
 use super::statement::{MessageLine, MessageRef, SignalLine, Statements};
 use crate::model::attribute::{AttributeValue, Attributes};
 use crate::model::builder::{DatabaseBuilder, check};
-use crate::model::extra::{EnvironmentVariable, SignalGroup};
+use crate::model::extra::{EnvironmentVariable, RelationTarget, SignalGroup};
 use crate::model::message::SignalIndex;
 use crate::model::node::Node;
 use crate::model::signal::{Signal, ValueType};
@@ -306,6 +306,14 @@ impl<'s, 'd> Parts<'s, 'd> {
             for multiplexed in message.signals.iter_mut().filter_map(|signal| signal.multiplexed.as_mut()) {
                 if let Some(long) = renamed.get(&multiplexed.multiplexer) {
                     multiplexed.multiplexer.clone_from(long);
+                }
+            }
+            for relation in self.builder.relations.iter_mut().filter(|_| !renamed.is_empty()) {
+                if let RelationTarget::Signal(id, name) = &mut relation.target
+                    && message.line.id == Some(*id)
+                    && let Some(long) = renamed.get(name)
+                {
+                    name.clone_from(long);
                 }
             }
         }

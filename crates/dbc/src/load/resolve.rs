@@ -36,9 +36,12 @@ pub(super) fn cycle_time(attributes: &Attributes, database: &DatabaseBuilder) ->
 /// `ProtocolType` says J1939 or NMEA 2000.
 pub(super) fn is_j1939(database: &DatabaseBuilder) -> bool {
     let protocol = value("ProtocolType", &database.attributes, AttributeObject::Database, database);
-    protocol.and_then(AttributeValue::text).is_some_and(|text| {
-        matches!(text.to_ascii_uppercase().as_str(), "J1939" | "J1939PG" | "N2K" | "NMEA2000")
-    })
+    protocol.and_then(AttributeValue::text).is_some_and(is_j1939_text)
+}
+
+/// Whether a protocol's name means J1939 or what is built on it.
+pub(crate) fn is_j1939_text(text: &str) -> bool {
+    ["J1939", "J1939PG", "N2K", "NMEA2000"].iter().any(|known| text.eq_ignore_ascii_case(known))
 }
 
 /// `VFrameFormat` says that the message is a J1939 parameter group; where no message says anything, the database speaks for all.

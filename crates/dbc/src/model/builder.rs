@@ -263,7 +263,7 @@ pub(crate) fn check(signal: &Signal) -> Result<(), BuildErrorKind> {
 /// assert_eq!(database.messages().len(), 1);
 /// # Ok::<(), coachwork_dbc::BuildError>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DatabaseBuilder {
     pub(crate) version: String,
     pub(crate) new_symbols: Vec<String>,

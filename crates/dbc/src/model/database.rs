@@ -32,7 +32,7 @@ pub enum Match {
 const NONE: u32 = u32::MAX;
 
 /// A loaded database.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Database {
     parts: DatabaseBuilder,
     /// Message positions by 11-bit id; empty where no message has one.
@@ -208,6 +208,11 @@ impl Database {
     /// Whether the database says that it is J1939 (or NMEA 2000), as a whole or for some message.
     pub fn is_j1939(&self) -> bool {
         self.parts.is_j1939 || !self.j1939_groups.is_empty()
+    }
+
+    /// Whether the database says of itself that it is J1939.
+    pub(crate) fn is_j1939_as_a_whole(&self) -> bool {
+        self.parts.is_j1939
     }
 
     fn default_of(&self, name: &str, object: AttributeObject) -> Option<&AttributeValue> {

@@ -1,0 +1,38 @@
+//! Every database of the corpus, written and loaded again.
+//!
+//! *Invariant:* the second load gives an equal database, repairs nothing and leaves nothing out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    unreachable_pub,
+    dead_code
+)]
+
+mod corpus;
+
+use coachwork_dbc::{Code, Options, Severity};
+
+#[test]
+fn what_is_written_loads_to_the_same() {
+    let Some(root) = corpus::root() else { return };
+    let files = corpus::files(&root.join("dbc"), ".dbc");
+    assert!(files.len() > 60);
+    for path in files {
+        let name = path.display();
+        let first = Options::new().load(&std::fs::read(&path).unwrap()).unwrap().database;
+        let text = first.to_dbc();
+        let second = Options::new().load_text(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        for diagnostic in &second.diagnostics {
+            let harmless = diagnostic.severity() == Severity::Notice || diagnostic.code() == Code::OddName;
+            assert!(harmless, "{name}: {diagnostic}");
+        }
+        for (a, b) in first.messages().iter().zip(second.database.messages()) {
+            assert_eq!(a, b, "{name}");
+        }
+        assert!(first == second.database, "{name}");
+        assert_eq!(text, second.database.to_dbc(), "{name}");
+    }
+}
