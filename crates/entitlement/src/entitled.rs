@@ -16,7 +16,6 @@ use coachwork_vehicle::{
 use crate::decision::Decision;
 use crate::entitlements::Entitlements;
 use crate::policy::Policy;
-use crate::request::sensible;
 use crate::rights::{Deed, Now, Rights};
 
 /// A vehicle, as far as its grants open it.
@@ -142,7 +141,7 @@ impl<V: Vehicle> Vehicle for Entitled<V> {
                         return None;
                     };
                     // What makes no sense is an error, whether or not it would be allowed.
-                    Some(sensible(entry, request).map(|()| self.refused(why)))
+                    Some(entry.settable(request.value).map(|_| self.refused(why)))
                 }
             })
             .collect();

@@ -18,7 +18,6 @@ mod issue;
 mod key;
 mod license;
 mod policy;
-mod request;
 mod rights;
 mod safety;
 #[cfg(test)]
