@@ -101,7 +101,7 @@ impl Body {
             parking_brake: Switch::new(true),
             was_parked: true,
             was_fast: false,
-            people: Wish::default(),
+            people: Wish { stand: true, parked: true, ..Wish::default() },
         }
     }
 
