@@ -23,7 +23,9 @@ use crate::rights::{Deed, Now, Rights};
 /// A gated signal without its feature is in the catalogue with [`Permission::Denied`](coachwork_vehicle::Permission)
 /// and a reason for people; reading it is an error of kind [`Denied`](ErrorKind::Denied); asking it to move is a receipt
 /// settled as refused; an open subscription says [`Event::Access`](coachwork_vehicle::Event) when a feature comes or goes.
-/// Dates are evaluated on the clock by whoever looks: no task is needed.
+/// Dates are evaluated on the clock by whoever looks: no task is needed. A call looks at the time of day; a subscription
+/// that waits is woken on the monotonic clock, so one that nobody polls or calls notices a clock set forward at its date
+/// as planned, or at the next call to this vehicle.
 #[derive(Debug)]
 pub struct Entitled<V> {
     vehicle: V,

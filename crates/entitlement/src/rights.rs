@@ -51,9 +51,23 @@ impl State {
         self.due = wait.map(|wait| clock.monotonic().saturating_add(wait));
     }
 
+    /// Whether nothing is to be done for this catalogue at this time. One that a faster caller has overtaken is not
+    /// gone back to.
     fn is_of(&self, wrapped: &Catalogue, now: Timestamp) -> bool {
-        let same = self.wrapped.is_lineage_of(wrapped) && self.wrapped.revision() == wrapped.revision();
-        same && self.is_steady_at(now)
+        let known = self.wrapped.is_lineage_of(wrapped) && self.wrapped.revision() >= wrapped.revision();
+        known && self.is_steady_at(now)
+    }
+
+    fn follow(&mut self, wrapped: &Arc<Catalogue>, policy: &Policy) {
+        let same = self.wrapped.is_lineage_of(wrapped);
+        if same && self.wrapped.revision() >= wrapped.revision() {
+            return;
+        }
+        let known = if same { self.rows.len() } else { 0 };
+        let mut rows = self.rows.get(..known).unwrap_or_default().to_vec();
+        rows.extend(policy.rows(wrapped, known));
+        self.rows = Arc::new(rows);
+        self.wrapped = wrapped.clone();
     }
 
     fn is_steady_at(&self, now: Timestamp) -> bool {
@@ -124,13 +138,7 @@ impl Rights {
 
     fn follow(&self, wrapped: &Arc<Catalogue>) {
         if !self.state().is_of(wrapped, self.clock.now()) {
-            self.update(|state| {
-                let known = if state.wrapped.is_lineage_of(wrapped) { state.rows.len() } else { 0 };
-                let mut rows = state.rows.get(..known).unwrap_or_default().to_vec();
-                rows.extend(self.policy.rows(wrapped, known));
-                state.rows = Arc::new(rows);
-                state.wrapped = wrapped.clone();
-            });
+            self.update(|state| state.follow(wrapped, &self.policy));
         }
     }
 
@@ -265,5 +273,30 @@ fn denial(feature: &FeatureName, decision: Decision) -> String {
 impl fmt::Debug for Rights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rights").field("entitlements", &self.entitlements()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use coachwork_vehicle::{DataType, Entry, Facts, ManualClock};
+
+    use super::*;
+    use crate::test_grants::CAR;
+
+    #[test]
+    fn a_catalogue_that_was_overtaken_is_not_gone_back_to() {
+        let entry = |path| Entry::sensor(path, DataType::BOOLEAN);
+        let vehicle = CatalogueCell::new(Catalogue::new([entry("Vehicle.A")], Facts::default()).unwrap());
+        let older = vehicle.load();
+        vehicle.replace(|now| now.grown([entry("Vehicle.B")]).unwrap());
+        let newer = vehicle.load();
+        let policy = Arc::new(Policy::new([]).unwrap());
+        let nothing = Entitlements::new(CAR, policy.features().clone(), [], Timestamp::EPOCH).unwrap();
+        let rights = Rights::new(policy, Arc::new(nothing), Arc::new(ManualClock::default()), &older);
+        assert_eq!(rights.view(&older).len(), 1);
+        assert_eq!(rights.view(&newer).len(), 2);
+        let revision = rights.view(&newer).revision();
+        assert_eq!((rights.view(&older).len(), rights.view(&older).revision()), (2, revision));
+        assert_eq!(rights.now(&older).catalogue().len(), 2);
     }
 }
