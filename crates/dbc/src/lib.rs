@@ -5,6 +5,7 @@
 extern crate alloc;
 
 mod decode;
+pub mod diff;
 mod encode;
 mod id;
 pub mod lint;

@@ -19,6 +19,7 @@ use alloc::vec::Vec;
 
 pub use self::finding::Finding;
 pub use self::rule::{Level, Rule, Rules, UnknownRule};
+pub(crate) use self::signal::limits;
 use crate::load::Loaded;
 use crate::{CanId, Code, Database, Diagnostic, Severity, Signal};
 

@@ -44,7 +44,8 @@ pub(super) fn check_database<'a>(database: &'a Database, report: &mut Report<'a>
 
 /// A message by itself.
 pub(super) fn check<'a>(database: &'a Database, message: &'a Message, report: &mut Report<'a>) {
-    names::name_itself("message", message.name(), |rule, text| report.say(rule, || text));
+    let symbol = message.symbol.as_deref().unwrap_or(message.name());
+    names::name_itself("message", symbol, |rule, text| report.say(rule, || text));
     let twins = names::case_twins(message.signals().iter().map(Signal::name));
     for (first, second) in twins {
         report.say(Rule::CaseCollision, || format!("the signals {first} and {second} differ only in case"));

@@ -21,7 +21,7 @@ pub(super) fn check_database<'a>(database: &'a Database, report: &mut Report<'a>
     for (first, second) in case_twins(messages) {
         report.say(Rule::CaseCollision, || format!("the messages {first} and {second} differ only in case"));
     }
-    let names = database.nodes().iter().map(|node| ("node", node.name()));
+    let names = database.nodes().iter().map(|node| ("node", node.symbol.as_deref().unwrap_or(node.name())));
     for (kind, name) in names {
         name_itself(kind, name, |rule, text| report.say(rule, || text));
     }

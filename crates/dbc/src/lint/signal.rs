@@ -21,9 +21,12 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn of(message: &Message) -> Self {
-        let mut seen = BTreeSet::new();
+        let (mut names, mut symbols) = (BTreeSet::new(), BTreeSet::new());
         let overlaps = message.overlaps().into_iter().map(|(earlier, later)| (later, earlier)).collect();
-        let twins = message.indexed_signals().filter(|(_, signal)| !seen.insert(signal.name()));
+        let twins = message.indexed_signals().filter(|(_, signal)| {
+            let new = (names.insert(signal.name()), symbols.insert(symbol(signal)));
+            new != (true, true)
+        });
         Self { overlaps, twins: twins.map(|(index, _)| index).collect() }
     }
 }
@@ -40,7 +43,7 @@ pub(super) fn check(
     if shared.twins.contains(&index) {
         report.say_of(Rule::DuplicateSignal, signal, || "an earlier signal has this name too".into());
     }
-    names::name_itself("signal", signal.name(), |rule, text| report.say_of(rule, signal, || text));
+    names::name_itself("signal", symbol(signal), |rule, text| report.say_of(rule, signal, || text));
     multiplexing(message, index, signal, report);
     if !message.holds(index) {
         let length = message.length();
@@ -60,6 +63,11 @@ pub(super) fn check(
         report
             .say_of(Rule::UnitSpelling, signal, || format!("the unit {unit:?} is usually spelled {usual:?}"));
     }
+}
+
+/// The name in the file's statements, where a long name stands in an attribute.
+fn symbol(signal: &Signal) -> &str {
+    signal.symbol.as_deref().unwrap_or(signal.name())
 }
 
 fn multiplexing(message: &Message, index: SignalIndex, signal: &Signal, report: &mut Report<'_>) {
@@ -119,7 +127,7 @@ fn range(field: &Field, signal: &Signal, report: &mut Report<'_>) {
 }
 
 /// The smallest and the largest physical value that the bits can hold; `None` for floats.
-fn limits(field: &Field, signal: &Signal) -> Option<(f64, f64)> {
+pub(crate) fn limits(field: &Field, signal: &Signal) -> Option<(f64, f64)> {
     if signal.value_type().is_float() {
         return None;
     }
