@@ -1,2 +1,87 @@
-//! The tool `coachwork`.
-fn main() {}
+//! The tool `coachwork`: the command line becomes a call, and its outcome an exit status.
+//!
+//! *Invariant:* results go to standard output, everything else to standard error; 0 is success, 1 a failure or bad input, 2 a wrong
+//! command line; a reader that goes away (`| head`) ends it quietly.
+//! *Next:* `decode.rs`, `dump.rs`, `lint.rs`, `diff.rs` (the commands), `database.rs`, `number.rs`, `output.rs` (what they share).
+
+mod database;
+mod decode;
+mod diff;
+mod dump;
+mod lint;
+mod number;
+mod output;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::fmt;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Look at logs, buses and databases.
+#[derive(Debug, Parser)]
+#[command(name = "coachwork", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Decode(decode::Decode),
+    Diff(diff::Compare),
+    Dump(dump::Dump),
+    Lint(lint::Lint),
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    #[value(alias = "json")]
+    Jsonl,
+}
+
+/// Why a command fails.
+#[derive(Debug)]
+enum Failure {
+    /// What is wrong, for standard error.
+    Message(String),
+    /// It has said what is wrong already, and went on.
+    Told,
+    /// Nobody reads the output any more.
+    Unread,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(message) => f.write_str(message),
+            Self::Told | Self::Unread => Ok(()),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Decode(decode) => decode.run(),
+        Command::Diff(diff) => diff.run(),
+        Command::Dump(dump) => dump.run(),
+        Command::Lint(lint) => lint.run(),
+    };
+    match outcome {
+        Ok(()) | Err(Failure::Unread) => ExitCode::SUCCESS,
+        Err(Failure::Told) => ExitCode::FAILURE,
+        Err(failure) => {
+            tell(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Tells people something, on standard error; where that is gone, nobody wants to know.
+fn tell(what: impl fmt::Display) {
+    let _ = writeln!(std::io::stderr().lock(), "coachwork: {what}");
+}

@@ -1,0 +1,198 @@
+//! `coachwork decode`: a log becomes decoded frames, one at a time.
+//!
+//! *Invariant:* nothing is allocated per frame and nothing waits in a buffer while the tool waits for input; what is not printed is counted.
+//! *Next:* `render.rs` (what a frame looks like), `output.rs` (where it goes).
+
+mod render;
+
+use crate::output::{FlushFirst, Output};
+use crate::{Failure, Format, database, tell};
+use clap::{Args, ValueEnum};
+use coachwork_can::Frame;
+use coachwork_can::log::{LogError, LogFault, LogReader};
+use coachwork_dbc::{Database, DecodeError, Match};
+use render::Render;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// Decode a log, or a pipe from candump, to named values.
+///
+/// The log may be candump's (candump -L, or the screen form) or the CSV of GVRET and SavvyCAN. Frames that do not decode are skipped and
+/// counted on standard error; lines that are no frames are named there, and make the exit status 1.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[command(
+    after_help = "Examples:\n  candump can0 | coachwork decode car.dbc\n  coachwork decode car.dbc drive.log --format jsonl\n  coachwork decode -s j1939.dbc truck.log --match pgn"
+)]
+pub(crate) struct Decode {
+    /// The database, a DBC file.
+    #[arg(value_name = "DBC")]
+    database: PathBuf,
+    /// The log; `-` is standard input.
+    #[arg(value_name = "LOG", default_value = "-")]
+    log: PathBuf,
+    /// How frames are printed.
+    #[arg(short, long, value_enum, default_value_t)]
+    format: Format,
+    /// Print raw values instead of physical ones.
+    #[arg(short, long)]
+    raw: bool,
+    /// Print what they hold of frames that are shorter than their message or have an undefined multiplexer value.
+    #[arg(short, long)]
+    partial: bool,
+    /// How identifiers find their message.
+    #[arg(short, long = "match", value_enum, default_value_t)]
+    matching: Matching,
+    /// Text: one line per frame.
+    #[arg(short, long)]
+    single_line: bool,
+    /// Text: print numbers where the database has labels.
+    #[arg(short = 'c', long)]
+    no_decode_choices: bool,
+    /// Refuse a database that has to be repaired.
+    #[arg(long)]
+    strict: bool,
+}
+
+/// How identifiers find their message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Matching {
+    /// By the whole identifier.
+    Exact,
+    /// By J1939 parameter group: priority and addresses are ignored.
+    Pgn,
+    /// Exactly, then by parameter group where the database says that it is J1939.
+    #[default]
+    Auto,
+}
+
+/// What happened to the frames.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    frames: u64,
+    no_data: u64,
+    unknown: u64,
+    short: u64,
+    multiplexer: u64,
+    bad_lines: u64,
+}
+
+/// How many bad lines are named one by one.
+const NAMED: u64 = 10;
+
+impl Decode {
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        let database = database::load(&self.database, self.strict)?;
+        let output = Output::new();
+        if self.log == Path::new("-") {
+            let input = FlushFirst { input: std::io::stdin().lock(), output: output.clone() };
+            self.decode(
+                &database,
+                LogReader::new("standard input", BufReader::with_capacity(1 << 16, input)),
+                &output,
+            )
+        } else {
+            let name = self.log.display();
+            let open = File::open(&self.log).and_then(|file| Ok((file.metadata()?.is_dir(), file)));
+            let (is_directory, file) = open.map_err(|error| Failure::Message(format!("{name}: {error}")))?;
+            if is_directory {
+                return Err(Failure::Message(format!("{name}: is a directory")));
+            }
+            let input = FlushFirst { input: file, output: output.clone() };
+            self.decode(
+                &database,
+                LogReader::new(&name.to_string(), BufReader::with_capacity(1 << 16, input)),
+                &output,
+            )
+        }
+    }
+
+    fn decode<R: BufRead>(
+        &self,
+        database: &Database,
+        mut log: LogReader<R>,
+        output: &Output,
+    ) -> Result<(), Failure> {
+        let render = Render::new(database, self.format, self.raw, self.single_line, !self.no_decode_choices);
+        let by = match self.matching {
+            Matching::Exact => Match::Exact,
+            Matching::Pgn => Match::Pgn,
+            Matching::Auto => Match::Auto,
+        };
+        let mut tally = Tally::default();
+        for item in &mut log {
+            match item {
+                Ok(frame) => {
+                    tally.frames += 1;
+                    if self.is_printed(database, &frame, by, &mut tally) {
+                        output.append(|out| render.frame(out, &frame, by))?;
+                    }
+                }
+                Err(error) => bad_line(&error, &mut tally, output)?,
+            }
+        }
+        output.flush()?;
+        tally.report(log.name(), self.partial)
+    }
+
+    /// Whether the frame is printed; where not, it is counted.
+    #[inline]
+    fn is_printed(&self, database: &Database, frame: &Frame, by: Match, tally: &mut Tally) -> bool {
+        if !frame.is_data() {
+            tally.no_data += 1;
+            return false;
+        }
+        let Some(message) = database.find(frame.id(), by) else {
+            tally.unknown += 1;
+            return false;
+        };
+        match message.problem(frame.data()) {
+            None => return true,
+            Some(DecodeError::TooShort { .. }) => tally.short += 1,
+            Some(_) => tally.multiplexer += 1,
+        }
+        self.partial
+    }
+}
+
+/// Names a bad line on standard error, after what was decoded before it.
+#[cold]
+fn bad_line(error: &LogError, tally: &mut Tally, output: &Output) -> Result<(), Failure> {
+    output.flush()?;
+    match error.fault() {
+        LogFault::Io(_) | LogFault::OtherFormat(_) => return Err(Failure::Message(error.to_string())),
+        _ => tally.bad_lines += 1,
+    }
+    if tally.bad_lines <= NAMED {
+        tell(error);
+    }
+    Ok(())
+}
+
+impl Tally {
+    /// Says what was skipped, if anything was.
+    fn report(&self, name: &str, partial: bool) -> Result<(), Failure> {
+        let mut parts = Vec::new();
+        let mut part = |count: u64, what: &str| {
+            if count > 0 {
+                parts.push(format!("{count} {what}"));
+            }
+        };
+        let (short, multiplexer) = if partial { (0, 0) } else { (self.short, self.multiplexer) };
+        part(self.unknown, "of an unknown id");
+        part(short, "shorter than their message");
+        part(multiplexer, "with an undefined multiplexer value");
+        part(self.no_data, "remote or error frames");
+        if !parts.is_empty() {
+            let skipped = self.unknown + short + multiplexer + self.no_data;
+            tell(format_args!("{name}: {} frames, {skipped} skipped: {}", self.frames, parts.join(", ")));
+        }
+        if self.bad_lines == 0 {
+            return Ok(());
+        }
+        let lines = if self.bad_lines == 1 { "line is no frame" } else { "lines are no frames" };
+        tell(format_args!("{name}: {} {lines}", self.bad_lines));
+        Err(Failure::Told)
+    }
+}
