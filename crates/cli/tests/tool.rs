@@ -16,9 +16,9 @@ BO_ 292 Mux: 2 ECU
  SG_ Which M : 0|8@1+ (1,0) [0|3] "" APP
  SG_ A m1 : 8|8@1- (1,0) [0|3] "" APP
  SG_ B m2 : 8|8@1+ (0.5,0) [0|3] "" APP
-BO_ 2566844160 J1939: 8 ECU
+BO_ 2566844672 J1939: 8 ECU
  SG_ Wheel : 0|32@1- (1,0) [0|0] "" APP
-SIG_VALTYPE_ 2566844160 Wheel : 1;
+SIG_VALTYPE_ 2566844672 Wheel : 1;
 VAL_ 291 Door 0 "Closed" 1 "Open" ;
 "#;
 
