@@ -139,7 +139,8 @@ fn features(r: &mut Reader<'_>) -> Result<Vec<FeatureName>, Malformed> {
     Ok(names)
 }
 
-fn seconds(r: &mut Reader<'_>) -> Result<u64, Malformed> {
+/// A date.
+pub(crate) fn seconds(r: &mut Reader<'_>) -> Result<u64, Malformed> {
     let at = r.position();
     let seconds = r.unsigned("whole seconds since 1970")?;
     if seconds > MAX_SECONDS {

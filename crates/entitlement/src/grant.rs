@@ -92,6 +92,7 @@ impl Grant {
     }
 }
 
-fn timestamp(seconds: u64) -> Timestamp {
+/// Seconds since 1970, which are at most [`MAX_SECONDS`].
+pub(crate) fn timestamp(seconds: u64) -> Timestamp {
     Timestamp::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))
 }

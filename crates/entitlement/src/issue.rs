@@ -1,4 +1,5 @@
-//! A draft becomes a [`Grant`], and a grant becomes a signed token: the half that sells, behind feature `issuer`.
+//! A draft becomes a [`Grant`], a grant a signed token, and a [`KeySet`] a signed document: the half that sells, behind
+//! feature `issuer`.
 //!
 //! *Invariant:* this file is the only one of the crate that can sign, and a car is built without it. Rounding to whole
 //! seconds is in the buyer's favour. The secret key is shown nowhere and is wiped from memory on drop.
@@ -17,7 +18,9 @@ use crate::feature::{FeatureName, PaidFeature};
 use crate::grant::{Grant, MAX_SECONDS};
 use crate::id::{GrantId, KeyId};
 use crate::key::{KeyError, PublicKey};
-use crate::token::{GRANT_DOMAIN, MAX_TOKEN, assemble, protected_header, to_be_signed};
+use crate::key_set::{self, KeySet, Purpose, SetKey};
+use crate::token::{GRANT_DOMAIN, KEYS_DOMAIN, MAX_TOKEN, assemble, protected_header, to_be_signed};
+use crate::verify::MAX_KEYS;
 
 /// Signs grants with one key.
 ///
@@ -75,9 +78,20 @@ impl Issuer {
     /// # Errors
     /// [`IssueError::TooLong`] if it would have more than [`MAX_TOKEN`] bytes.
     pub fn issue(&self, grant: &Grant) -> Result<Vec<u8>, IssueError> {
-        let payload = claims::encode(grant);
-        let signature = self.key.sign(&to_be_signed(&self.protected, GRANT_DOMAIN, &payload)).to_bytes();
-        let token = assemble(&self.protected, &payload, &signature);
+        self.sign(GRANT_DOMAIN, &claims::encode(grant))
+    }
+
+    /// The document that says this key set, where this issuer's key is a root.
+    ///
+    /// # Errors
+    /// As [`issue`](Self::issue).
+    pub fn issue_keys(&self, set: &KeySet) -> Result<Vec<u8>, IssueError> {
+        self.sign(KEYS_DOMAIN, &key_set::encode(set))
+    }
+
+    fn sign(&self, domain: &[u8], payload: &[u8]) -> Result<Vec<u8>, IssueError> {
+        let signature = self.key.sign(&to_be_signed(&self.protected, domain, payload)).to_bytes();
+        let token = assemble(&self.protected, payload, &signature);
         if token.len() > MAX_TOKEN { Err(IssueError::TooLong) } else { Ok(token) }
     }
 }
@@ -192,29 +206,84 @@ impl Draft {
     }
 }
 
+impl KeySet {
+    /// A key set with these keys, issued at `now`. Its `sequence`, from 1, is higher than that of every earlier one.
+    ///
+    /// # Errors
+    /// An [`IssueError`] if there is no key, or the keys, their number or the sequence are not those of a set.
+    pub fn new(
+        sequence: u64,
+        now: Timestamp,
+        keys: impl IntoIterator<Item = SetKey>,
+    ) -> Result<Self, IssueError> {
+        let mut keys: Vec<_> = keys.into_iter().take(MAX_KEYS + 1).collect();
+        keys.sort_by_key(|key| key.id);
+        if keys.len() > MAX_KEYS {
+            return Err(KeyError::TooMany.into());
+        }
+        if !keys.is_sorted_by(|a, b| a.id < b.id) {
+            return Err(KeyError::Duplicate.into());
+        }
+        if keys.is_empty() {
+            return Err(IssueError::NoKey);
+        }
+        if sequence == 0 {
+            return Err(IssueError::Order);
+        }
+        Ok(Self { sequence, issued: whole_seconds(now, false)?, keys: keys.into() })
+    }
+}
+
+impl SetKey {
+    /// A key for grants issued from `from` on, and, if `until` is given, before that. Rounded to whole seconds, down
+    /// and up.
+    ///
+    /// # Errors
+    /// [`IssueError::Order`] if it ends before it begins, [`IssueError::Range`] outside 1970 to 2262.
+    pub fn for_grants(
+        id: KeyId,
+        public: PublicKey,
+        from: Timestamp,
+        until: Option<Timestamp>,
+    ) -> Result<Self, IssueError> {
+        let from = whole_seconds(from, false)?;
+        let until = until.map(|at| whole_seconds(at, true)).transpose()?;
+        if until.is_some_and(|until| until <= from) {
+            return Err(IssueError::Order);
+        }
+        Ok(Self { id, public, purpose: Purpose::GRANTS, from, until })
+    }
+}
+
 fn whole_seconds(at: Timestamp, up: bool) -> Result<u64, IssueError> {
     let floor = at.seconds();
     let seconds = floor + i64::from(up && Timestamp::from_seconds(floor) < at);
     u64::try_from(seconds).ok().filter(|seconds| *seconds <= MAX_SECONDS).ok_or(IssueError::Range)
 }
 
-/// A grant that cannot be issued.
+/// A grant or key set that cannot be issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssueError {
     /// A grace follows an end, and there is none.
     #[error("a grant without an end has no grace")]
     GraceWithoutEnd,
+    /// The keys do not make a set.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// It opens nothing.
     #[error("a grant opens at least one feature")]
     NoFeature,
-    /// It would start before it is issued, or end before it starts.
-    #[error("a grant is issued, then starts, then ends")]
+    /// A key set without keys trusts nobody.
+    #[error("a key set has at least one key")]
+    NoKey,
+    /// It would start before it is issued, or end before it starts; or a key set has sequence 0.
+    #[error("it is issued, then starts, then ends; and sequences count from 1")]
     Order,
     /// A time is before 1970, or grace included after 2262-04-11T23:47:16Z.
-    #[error("a grant's times lie between 1970 and 2262")]
+    #[error("its times lie between 1970 and 2262")]
     Range,
     /// The token would have more than [`MAX_TOKEN`] bytes.
-    #[error("the grant is too long for a token")]
+    #[error("it is too long for a token")]
     TooLong,
 }

@@ -16,6 +16,7 @@ mod id;
 #[cfg(feature = "issuer")]
 mod issue;
 mod key;
+mod key_set;
 mod license;
 mod policy;
 mod rights;
@@ -38,7 +39,8 @@ pub use id::{GrantId, IdError, KeyId, MAX_ID};
 #[cfg_attr(docsrs, doc(cfg(feature = "issuer")))]
 pub use issue::{Draft, IssueError, Issuer};
 pub use key::{KeyError, PublicKey};
+pub use key_set::{KeySet, Purpose, SetKey};
 pub use license::LicenseState;
 pub use policy::{Action, MAX_RULES, Policy, PolicyError, Rule};
 pub use token::MAX_TOKEN;
-pub use verify::{MAX_KEYS, Verified, Verifier, VerifyError};
+pub use verify::{MAX_KEYS, OldKeySet, Roots, Verified, Verifier, VerifyError};

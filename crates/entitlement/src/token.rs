@@ -16,6 +16,9 @@ pub const MAX_TOKEN: usize = 4096;
 /// same key never passes for a grant.
 pub(crate) const GRANT_DOMAIN: &[u8] = b"coachwork/grant/v1";
 
+/// The same for key sets.
+pub(crate) const KEYS_DOMAIN: &[u8] = b"coachwork/keys/v1";
+
 const COSE_SIGN1: u64 = 18;
 const ALG: u64 = 1;
 const KID: u64 = 4;

@@ -141,3 +141,37 @@ proptest! {
         prop_assert_eq!(read.to_tagged_vec().unwrap(), token);
     }
 }
+
+#[test]
+fn a_root_issues_the_key_set_that_coset_would() {
+    let public = issuer().public_key();
+    let next =
+        PublicKey::from_bytes(ed25519_dalek::SigningKey::from_bytes(&[8; 32]).verifying_key().as_bytes());
+    let keys = [
+        SetKey::for_grants(KeyId::new("2027").unwrap(), next.unwrap(), at(200), None).unwrap(),
+        SetKey::for_grants(KeyId::new(KID).unwrap(), public, at(100), Some(at(300))).unwrap(),
+    ];
+    let set = KeySet::new(7, at(50), keys).unwrap();
+    let document = issuer().issue_keys(&set).unwrap();
+    let roots = Roots::new([(issuer().key_id(), public)]).unwrap();
+    assert_eq!(*roots.verify(&document).unwrap(), set);
+    assert_eq!(set.keys()[0].id(), KeyId::new(KID).unwrap());
+
+    let read = CoseSign1::from_tagged_slice(&document).unwrap();
+    let payload = read.payload.clone().unwrap();
+    assert_eq!(cbor(&Value::from_slice(&payload).unwrap()), payload);
+    assert_eq!(sign_as(payload, b"coachwork/keys/v1"), document);
+}
+
+#[test]
+fn what_makes_no_key_set_is_not_built() {
+    let public = issuer().public_key();
+    let key = |id: u8| SetKey::for_grants(KeyId::new([id]).unwrap(), public, at(0), None).unwrap();
+    assert_eq!(KeySet::new(1, at(0), []).unwrap_err(), IssueError::NoKey);
+    assert_eq!(KeySet::new(0, at(0), [key(1)]).unwrap_err(), IssueError::Order);
+    assert_eq!(KeySet::new(1, at(-1), [key(1)]).unwrap_err(), IssueError::Range);
+    assert_eq!(KeySet::new(1, at(0), [key(1), key(1)]).unwrap_err(), IssueError::Keys(KeyError::Duplicate));
+    assert_eq!(KeySet::new(1, at(0), (0..=64).map(key)).unwrap_err(), IssueError::Keys(KeyError::TooMany));
+    let backwards = SetKey::for_grants(KeyId::new("k").unwrap(), public, at(9), Some(at(9)));
+    assert_eq!(backwards.unwrap_err(), IssueError::Order);
+}
