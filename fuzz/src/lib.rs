@@ -5,4 +5,5 @@
 
 pub mod dbc_load;
 pub mod decode_roundtrip;
+pub mod key_set;
 pub mod token_verify;

@@ -89,8 +89,13 @@ fn check(token: &[u8], payload: Option<&[u8]>) -> Verdict {
 }
 
 fn sign(protected: &[u8], payload: &[u8]) -> Vec<u8> {
+    sign_for(DOMAIN, protected, payload)
+}
+
+/// A message in the profile's envelope, signed with the fuzzer's key for a purpose.
+pub(crate) fn sign_for(domain: &[u8], protected: &[u8], payload: &[u8]) -> Vec<u8> {
     let bytes = |bytes: &[u8]| Value::Bytes(bytes.to_vec());
-    let signed = [Value::Text("Signature1".into()), bytes(protected), bytes(DOMAIN), bytes(payload)];
+    let signed = [Value::Text("Signature1".into()), bytes(protected), bytes(domain), bytes(payload)];
     let signed = Value::Array(signed.to_vec()).to_vec().expect("a value");
     let signature = KEYS.key.sign(&signed).to_bytes();
     let parts = vec![bytes(protected), Value::Map(vec![]), bytes(payload), bytes(&signature)];
@@ -145,14 +150,14 @@ fn grant(value: Value) -> Option<()> {
 }
 
 /// The values of these keys, if the map has no others and has them in this order.
-fn entries<const N: usize>(map: Value, keys: [i128; N]) -> Option<[Option<Value>; N]> {
+pub(crate) fn entries<const N: usize>(map: Value, keys: [i128; N]) -> Option<[Option<Value>; N]> {
     let mut entries = map.into_map().ok()?.into_iter().peekable();
     let found =
         keys.map(|key| entries.next_if(|(is, _)| integer(is.clone()) == Some(key)).map(|(_, value)| value));
     entries.next().is_none().then_some(found)
 }
 
-fn integer(value: Value) -> Option<i128> {
+pub(crate) fn integer(value: Value) -> Option<i128> {
     value.into_integer().ok().map(i128::from)
 }
 

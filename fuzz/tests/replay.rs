@@ -31,3 +31,8 @@ fn dbc_load() {
 fn decode_roundtrip() {
     replay("decode_roundtrip", coachwork_fuzz::decode_roundtrip::run);
 }
+
+#[test]
+fn key_set() {
+    replay("key_set", coachwork_fuzz::key_set::run);
+}
