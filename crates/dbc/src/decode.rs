@@ -173,6 +173,11 @@ impl<'a> SignalValue<'a> {
         self.field.physical(self.raw)
     }
 
+    /// The physical value as a double: raw × factor + offset, with one multiplication and one addition.
+    pub fn double(&self) -> f64 {
+        self.field.double(self.raw)
+    }
+
     /// The label of the raw value.
     pub fn label(&self) -> Option<&'a str> {
         self.signal.label(self.raw)

@@ -4,10 +4,12 @@
 
 extern crate alloc;
 
+mod batch;
 mod decode;
 pub mod diff;
 mod encode;
 mod id;
+mod index;
 pub mod lint;
 mod load;
 mod model;
@@ -15,6 +17,7 @@ mod number;
 mod plan;
 mod write;
 
+pub use self::batch::{Batch, BatchCounts, BatchFrame, Block, ClassicFrame, FdFrame, Row};
 pub use self::decode::{DecodeError, Decoded, SignalValue};
 pub use self::encode::{EncodeError, SignalKey, Value};
 pub use self::id::CanId;

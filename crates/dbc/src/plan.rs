@@ -118,6 +118,12 @@ impl Plan {
         Some((selector.multiplexer as usize, &selector.values))
     }
 
+    /// Whether a field is present while the message's one multiplexer has this value.
+    pub(crate) fn is_selected(&self, position: usize, multiplexer: usize, value: u64) -> bool {
+        self.selector(position)
+            .is_none_or(|(parent, values)| parent == multiplexer && contains(values, value))
+    }
+
     /// The bit patterns for which a multiplexer defines something.
     pub(crate) fn defined(&self, position: usize) -> &[(u64, u64)] {
         self.multiplexers
@@ -335,6 +341,18 @@ impl Field {
                 Number::Float(raw.to_f64() * factor as f64 + offset as f64)
             }
             (Scaling::Float { factor, offset }, _) => Number::Float(raw.to_f64() * factor + offset),
+        }
+    }
+
+    /// The physical value as a double: one multiplication and one addition.
+    pub(crate) fn double(&self, raw: Raw) -> f64 {
+        match self.scaling {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a factor and an offset that were doubles convert back exactly"
+            )]
+            Scaling::Integer { factor, offset } => raw.to_f64() * factor as f64 + offset as f64,
+            Scaling::Float { factor, offset } => raw.to_f64() * factor + offset,
         }
     }
 

@@ -1,10 +1,9 @@
 //! The database: messages found by id, by parameter group, by name.
 //!
-//! *Invariant:* a look-up takes one table read for 11-bit ids and one binary search for 29-bit ids and parameter groups; of equals, the first in the file wins.
+//! *Invariant:* a look-up by id or parameter group reads one slot of a table; of equals, the first in the file wins.
 //! *Next:* `message.rs`, `../decode.rs`.
 
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use super::attribute::{AttributeDefinition, AttributeObject, AttributeValue, Attributes};
@@ -14,6 +13,7 @@ use super::message::Message;
 use super::node::Node;
 use super::signal::Signal;
 use crate::CanId;
+use crate::index::{IdTable, KeyTable, NONE};
 
 /// How a frame's identifier finds its message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -28,21 +28,16 @@ pub enum Match {
     Auto,
 }
 
-/// No message.
-const NONE: u32 = u32::MAX;
-
 /// A loaded database.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Database {
     parts: DatabaseBuilder,
-    /// Message positions by 11-bit id; empty where no message has one.
-    standard: Vec<u32>,
-    /// 29-bit ids and message positions, sorted.
-    extended: Vec<(u32, u32)>,
-    /// Parameter groups and message positions, sorted, each group once.
-    groups: Vec<(u32, u32)>,
+    ids: IdTable,
+    /// Message positions by parameter group.
+    groups: KeyTable,
     /// The same, of messages that the database says are J1939.
-    j1939_groups: Vec<(u32, u32)>,
+    j1939_groups: KeyTable,
+    has_j1939_groups: bool,
     /// Message positions by name.
     by_name: Vec<u32>,
 }
@@ -55,38 +50,23 @@ impl Database {
 
     pub(crate) fn from_parts(parts: DatabaseBuilder) -> Self {
         let messages = &parts.messages;
-        let mut standard = Vec::new();
-        let mut extended = Vec::new();
-        let mut groups = Vec::new();
-        let mut j1939_groups = Vec::new();
-        for (position, message) in (0_u32..).zip(messages) {
-            let id = message.id;
-            if let Some(group) = id.pgn() {
-                extended.push((id.raw(), position));
-                groups.push((group, position));
-                if message.is_j1939 {
-                    j1939_groups.push((group, position));
-                }
-            } else {
-                if standard.is_empty() {
-                    standard = vec![NONE; 2048];
-                }
-                if let Some(slot) = standard.get_mut(id.raw() as usize).filter(|slot| **slot == NONE) {
-                    *slot = position;
-                }
-            }
-        }
-        for table in [&mut extended, &mut groups, &mut j1939_groups] {
-            table.sort_unstable();
-            table.dedup_by_key(|entry| entry.0);
-        }
+        let positions = || (0_u32..).zip(messages);
+        let ids = IdTable::new(positions().map(|(position, message)| (message.id, position)));
+        let groups = |wanted: fn(&Message) -> bool| {
+            let found = positions().filter(|(_, message)| wanted(message));
+            KeyTable::new(
+                found.filter_map(|(position, message)| Some((message.id.pgn()?, position))).collect(),
+            )
+        };
+        let (groups, j1939_groups) = (groups(|_| true), groups(|message| message.is_j1939));
+        let has_j1939_groups = messages.iter().any(|message| message.is_j1939);
         let mut by_name: Vec<u32> = (0..).take(messages.len()).collect();
         by_name.sort_by(|a, b| {
             let name =
                 |position: &u32| messages.get(*position as usize).map_or("", |message| message.name.as_str());
             name(a).cmp(name(b))
         });
-        Self { parts, standard, extended, groups, j1939_groups, by_name }
+        Self { parts, ids, groups, j1939_groups, has_j1939_groups, by_name }
     }
 
     /// The version text.
@@ -207,7 +187,7 @@ impl Database {
 
     /// Whether the database says that it is J1939 (or NMEA 2000), as a whole or for some message.
     pub fn is_j1939(&self) -> bool {
-        self.parts.is_j1939 || !self.j1939_groups.is_empty()
+        self.parts.is_j1939 || self.has_j1939_groups
     }
 
     /// Whether the database says of itself that it is J1939.
@@ -224,23 +204,22 @@ impl Database {
     }
 
     fn exact(&self, id: CanId) -> Option<u32> {
-        if id.is_extended() {
-            search(&self.extended, id.raw())
-        } else {
-            self.standard.get(id.raw() as usize).copied().filter(|position| *position != NONE)
-        }
+        some(self.ids.place(id))
     }
 
     fn position(&self, id: CanId, by: Match) -> Option<u32> {
+        let exact = self.ids.place(id);
+        if exact != NONE {
+            return Some(exact);
+        }
         match (by, id.pgn()) {
-            (Match::Exact, _) | (_, None) => self.exact(id),
-            (Match::Pgn, Some(group)) => self.exact(id).or_else(|| search(&self.groups, group)),
-            (Match::Auto, Some(group)) => self.exact(id).or_else(|| search(&self.j1939_groups, group)),
+            (Match::Exact, _) | (_, None) => None,
+            (Match::Pgn, Some(group)) => some(self.groups.place(group)),
+            (Match::Auto, Some(group)) => some(self.j1939_groups.place(group)),
         }
     }
 }
 
-fn search(table: &[(u32, u32)], key: u32) -> Option<u32> {
-    let at = table.binary_search_by_key(&key, |entry| entry.0).ok()?;
-    table.get(at).map(|entry| entry.1)
+fn some(place: u32) -> Option<u32> {
+    (place != NONE).then_some(place)
 }

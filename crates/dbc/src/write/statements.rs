@@ -622,7 +622,8 @@ fn plain(value: &AttributeValue) -> String {
 }
 
 fn labels(choices: &Choices) -> String {
-    let entries: Vec<String> = choices.iter().map(|(value, label)| alloc::format!("{value} {}", quoted(label))).collect();
+    let entries: Vec<String> =
+        choices.iter().map(|(value, label)| alloc::format!("{value} {}", quoted(label))).collect();
     entries.join(" ")
 }
 
