@@ -9,7 +9,9 @@ mod info;
 mod limits;
 pub mod memory;
 mod message;
+pub mod session;
 mod subprotocol;
+pub mod viss;
 
 pub use close::{CloseCode, CloseReason};
 pub use connection::{Arrival, Connection, ConnectionExt, Connector, Listener, ListenerExt};
@@ -18,4 +20,5 @@ pub use framed::{FRAME_HEADER, Framed};
 pub use info::{Info, Security};
 pub use limits::Limits;
 pub use message::{Message, MessageKind};
+pub use session::{Arrived, ClientSession, Moment, Received, Reply, ServerSession, Ticket};
 pub use subprotocol::agree;

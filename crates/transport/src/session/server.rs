@@ -1,0 +1,349 @@
+//! The server's end of a conversation: requests out of messages, messages out of answers and events.
+//!
+//! *Invariant:* each request is answered once: by the gateway, or when its time is over. Requests, receipts and subscriptions are
+//! bounded; one request too many is answered with an error.
+//! *Next:* `client.rs` (the other end); a gateway, which decides who may do what and asks the vehicle.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use coachwork_vehicle::{Credential, Error, ErrorKind, Monotonic, Outcome, Stage};
+
+use super::{Moment, Ticket};
+use crate::limits::Limits;
+use crate::message::Message;
+use crate::viss::{
+    Answer, BadRequest, Call, Dialect, EncodedEvent, Envelope, EventHead, Form, Request, SubscriptionId,
+    Wanted, at_most,
+};
+
+/// The server's side of one connection.
+///
+/// ```
+/// use coachwork_transport::viss::{Answer, Call, Dialect};
+/// use coachwork_transport::{Limits, Message, Moment, Received, ServerSession};
+/// use coachwork_vehicle::{Credential, Datapoint, Monotonic, Timestamp};
+///
+/// let mut session = ServerSession::new(Dialect::V3, Credential::None, &Limits::default());
+/// let now = Moment { time: Timestamp::EPOCH, monotonic: Monotonic::default() };
+/// let message = Message::text(r#"{"action":"get","path":"Vehicle.Speed","requestId":"7"}"#);
+/// let Received::Call { ticket, call: Call::Get(target), .. } = session.receive(&message, now) else { panic!() };
+/// let point = Datapoint::valid(50.5_f32, now.time);
+/// let answer = Answer::Points(vec![(target.root().to_owned(), Ok(point))]);
+/// assert_eq!(
+///     session.answer(ticket, &answer, now).unwrap(),
+///     r#"{"action":"get","requestId":"7","data":{"path":"Vehicle.Speed","dp":{"value":"50.5","ts":"1970-01-01T00:00:00Z"}},"ts":"1970-01-01T00:00:00Z"}"#,
+/// );
+/// ```
+#[derive(Debug)]
+pub struct ServerSession {
+    form: Form,
+    limits: Limits,
+    /// What the link or an earlier request proved.
+    credential: Credential,
+    open: BTreeMap<Ticket, Open>,
+    ids: HashSet<Arc<str>>,
+    next_ticket: u64,
+    /// The peer asked for additional members, and has not been told yet that it gets them.
+    welcome: bool,
+    subscriptions: HashMap<SubscriptionId, EventHead>,
+    next_subscription: u64,
+    receipts: HashMap<Ticket, OpenReceipts>,
+    /// How many receipts of `receipts` are not settled.
+    open_receipts: usize,
+}
+
+/// What a message of the peer means.
+#[derive(Debug)]
+pub enum Received {
+    /// A request, to be answered under its ticket.
+    Call {
+        /// Under which it is answered.
+        ticket: Ticket,
+        /// What the peer shows for it: its token, or what the link proves.
+        credential: Credential,
+        /// What is asked.
+        call: Call,
+    },
+    /// Nothing to do but to send this.
+    Reply(Bytes),
+}
+
+#[derive(Debug)]
+struct Open {
+    id: Arc<str>,
+    action: &'static str,
+    deadline: Monotonic,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Get { single: bool },
+    Metadata,
+    Set { items: usize },
+    Subscribe(SubscriptionId),
+    Unsubscribe(SubscriptionId),
+}
+
+#[derive(Debug)]
+struct OpenReceipts {
+    id: Arc<str>,
+    settled: Vec<bool>,
+}
+
+impl ServerSession {
+    /// A new conversation. `link` is what the link itself proves of the peer, see [`Info::credential`](crate::Info::credential).
+    pub fn new(dialect: Dialect, link: Credential, limits: &Limits) -> Self {
+        Self {
+            form: Form::pure(dialect),
+            limits: limits.clone(),
+            credential: link,
+            open: BTreeMap::new(),
+            ids: HashSet::new(),
+            next_ticket: 0,
+            welcome: false,
+            subscriptions: HashMap::new(),
+            next_subscription: 1,
+            receipts: HashMap::new(),
+            open_receipts: 0,
+        }
+    }
+
+    /// How messages to the peer look at present. It changes at most once, when the peer asks for additional members.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Takes a message of the peer.
+    pub fn receive(&mut self, message: &Message, now: Moment) -> Received {
+        let request = match Request::decode(message, self.form.dialect, &self.limits) {
+            Ok(request) => request,
+            Err(bad) => return Received::Reply(self.refuse(&bad, now)),
+        };
+        if request.additions && !self.form.additions {
+            self.form.additions = true;
+            self.welcome = true;
+        }
+        let (id, action) = (request.id, request.call.action());
+        match self.take(&id, request.authorization, request.call, now) {
+            Ok(received) => received,
+            Err(error) => {
+                let bad = BadRequest { id: Some(id), action: Some(action.to_owned()), error };
+                Received::Reply(self.refuse(&bad, now))
+            }
+        }
+    }
+
+    /// The message that answers a request. `None` where the request is not open any more: its time was over, and the peer knows.
+    ///
+    /// An answer of another kind than the request is a fault of the caller; the peer gets an error.
+    pub fn answer(&mut self, ticket: Ticket, answer: &Answer, now: Moment) -> Option<Bytes> {
+        let open = self.close(ticket)?;
+        let envelope = Envelope {
+            action: Some(open.action),
+            id: Some(&open.id),
+            form: self.form,
+            welcome: std::mem::take(&mut self.welcome),
+            ts: now.time,
+        };
+        Some(match (open.kind, answer) {
+            (_, Answer::Failed(error)) => envelope.error(error),
+            (Kind::Get { single }, Answer::Points(points)) => envelope.points(points, single),
+            (Kind::Metadata, Answer::Metadata(metadata)) => envelope.metadata(metadata),
+            (Kind::Set { items }, Answer::Set(receipts)) if receipts.len() == items => {
+                let settled: Vec<_> =
+                    receipts.iter().map(|receipt| !matches!(receipt, Ok(Stage::Accepted))).collect();
+                let waiting = settled.iter().filter(|settled| !**settled).count();
+                if self.form.additions && waiting > 0 {
+                    self.open_receipts += waiting;
+                    // Its name stays taken until the last receipt is settled.
+                    self.ids.insert(open.id.clone());
+                    self.receipts.insert(ticket, OpenReceipts { id: open.id.clone(), settled });
+                }
+                envelope.set(receipts)
+            }
+            (Kind::Subscribe(subscription), Answer::Subscribed { refused }) => {
+                let bytes = envelope.subscribed(subscription.as_str(), refused);
+                self.subscriptions.insert(subscription.clone(), EventHead::new(&subscription));
+                bytes
+            }
+            (Kind::Unsubscribe(subscription), Answer::Unsubscribed) => {
+                let repeated = (self.form.dialect == Dialect::V2).then(|| subscription.as_str());
+                envelope.unsubscribed(repeated)
+            }
+            _ => envelope.error(&Error::new(ErrorKind::Other, "the server has no answer to this request")),
+        })
+    }
+
+    /// The subscription that a subscribe request makes once it is answered; for the gateway's own table.
+    pub fn subscription(&self, ticket: Ticket) -> Option<SubscriptionId> {
+        match &self.open.get(&ticket)?.kind {
+            Kind::Subscribe(subscription) => Some(subscription.clone()),
+            _ => None,
+        }
+    }
+
+    /// The first part of a message with an event for a subscription; the second is the event's body. `None` where the subscription does not
+    /// stand, or the event is of another form. The subscription is gone after an event that ends it.
+    pub fn event(&mut self, subscription: &SubscriptionId, event: &EncodedEvent) -> Option<Bytes> {
+        if event.form() != self.form {
+            return None;
+        }
+        if event.ends() {
+            return self.subscriptions.remove(subscription).map(|head| head.bytes().clone());
+        }
+        self.subscriptions.get(subscription).map(|head| head.bytes().clone())
+    }
+
+    /// The message that tells how a receipt was settled, in its place among the items of its request. `None` where it was settled
+    /// before, or the peer has no words for it.
+    pub fn receipt(&mut self, ticket: Ticket, index: usize, outcome: &Outcome, now: Moment) -> Option<Bytes> {
+        let receipts = self.receipts.get_mut(&ticket)?;
+        let settled = receipts.settled.get_mut(index)?;
+        if std::mem::replace(settled, true) {
+            return None;
+        }
+        self.open_receipts = self.open_receipts.saturating_sub(1);
+        let (id, done) = (receipts.id.clone(), receipts.settled.iter().all(|settled| *settled));
+        if done {
+            self.receipts.remove(&ticket);
+            self.ids.remove(&id);
+        }
+        let envelope = Envelope {
+            action: Some("receipt"),
+            id: Some(&id),
+            form: self.form,
+            welcome: false,
+            ts: now.time,
+        };
+        Some(envelope.receipt(index, outcome))
+    }
+
+    /// The message that tells that the view has a newer catalogue. `None` where the peer has no words for it.
+    pub fn catalogue_changed(&self, revision: u64, now: Moment) -> Option<Bytes> {
+        let envelope =
+            Envelope { action: Some("catalogue"), id: None, form: self.form, welcome: false, ts: now.time };
+        self.form.additions.then(|| envelope.catalogue(revision))
+    }
+
+    /// When the time of the next request is over.
+    pub fn next_deadline(&self) -> Option<Monotonic> {
+        // All requests have the same time, so that the oldest is the first.
+        self.open.values().next().map(|open| open.deadline)
+    }
+
+    /// Answers the requests whose time is over.
+    pub fn expire(&mut self, now: Moment) -> Vec<Bytes> {
+        let mut messages = Vec::new();
+        while let Some((&ticket, open)) = self.open.first_key_value() {
+            if open.deadline > now.monotonic {
+                break;
+            }
+            let error = Error::new(ErrorKind::Timeout, "the vehicle did not answer in time");
+            messages.extend(self.answer(ticket, &Answer::Failed(error), now));
+        }
+        messages
+    }
+
+    /// How many requests are open.
+    pub fn requests(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The subscriptions that stand.
+    pub fn subscriptions(&self) -> impl ExactSizeIterator<Item = &SubscriptionId> {
+        self.subscriptions.keys()
+    }
+
+    fn take(
+        &mut self,
+        id: &str,
+        authorization: Option<Credential>,
+        call: Call,
+        now: Moment,
+    ) -> Result<Received, Error> {
+        let limit = |count: usize, limit: usize, what: &str| {
+            if count < limit {
+                return Ok(());
+            }
+            Err(Error::new(ErrorKind::Limit, format!("{what} are above the limit of {limit}")))
+        };
+        limit(self.open.len(), self.limits.requests, "requests without an answer")?;
+        if self.ids.contains(id) {
+            return Err(Error::new(ErrorKind::Invalid, "a request of this requestId is open"));
+        }
+        // In pure VISS a token is good for its request; a peer with additional members shows it once.
+        let credential = match authorization {
+            Some(token) if self.form.additions => {
+                self.credential = token.clone();
+                token
+            }
+            Some(token) => token,
+            None => self.credential.clone(),
+        };
+        let kind = match &call {
+            Call::Get(target) => Kind::Get { single: target.is_single() },
+            Call::Metadata { .. } => Kind::Metadata,
+            Call::Set(items) => {
+                let pending = self.open.values().map(|open| match open.kind {
+                    Kind::Set { items } => items,
+                    _ => 0,
+                });
+                at_most(
+                    pending.sum::<usize>() + self.open_receipts + items.len(),
+                    self.limits.receipts,
+                    "open receipts",
+                )?;
+                Kind::Set { items: items.len() }
+            }
+            Call::Subscribe(Wanted::Groups { .. }) if !self.form.additions => {
+                let message = "groups of signals are an additional member, which was not asked for";
+                return Err(Error::new(ErrorKind::Invalid, message));
+            }
+            Call::Subscribe(_) => {
+                let pending =
+                    self.open.values().filter(|open| matches!(open.kind, Kind::Subscribe(_))).count();
+                limit(self.subscriptions.len() + pending, self.limits.subscriptions, "subscriptions")?;
+                let subscription = SubscriptionId(self.next_subscription.to_string().into());
+                self.next_subscription += 1;
+                Kind::Subscribe(subscription)
+            }
+            Call::Unsubscribe(subscription) => {
+                // From here on no event of it is sent.
+                if self.subscriptions.remove(subscription).is_none() {
+                    return Err(Error::new(
+                        ErrorKind::UnknownSignal,
+                        "no such subscription on this connection",
+                    ));
+                }
+                Kind::Unsubscribe(subscription.clone())
+            }
+        };
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        let id: Arc<str> = id.into();
+        self.ids.insert(id.clone());
+        let deadline = now.monotonic.saturating_add(self.limits.request_time);
+        self.open.insert(ticket, Open { id, action: call.action(), deadline, kind });
+        Ok(Received::Call { ticket, credential, call })
+    }
+
+    fn close(&mut self, ticket: Ticket) -> Option<Open> {
+        let open = self.open.remove(&ticket)?;
+        self.ids.remove(&open.id);
+        Some(open)
+    }
+
+    fn refuse(&mut self, bad: &BadRequest, now: Moment) -> Bytes {
+        let envelope = Envelope {
+            action: bad.action.as_deref(),
+            id: bad.id.as_deref(),
+            form: self.form,
+            welcome: std::mem::take(&mut self.welcome),
+            ts: now.time,
+        };
+        envelope.error(&bad.error)
+    }
+}

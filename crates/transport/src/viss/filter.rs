@@ -1,0 +1,207 @@
+//! The member `filter`: an object with a variant (in version 2 a type) and a parameter, or an array of at most two.
+//!
+//! *Invariant:* at most one filter of each sort; a variant that this crate does not have is an error, never no filter.
+//! *Next:* `request.rs` (which holds it), `trigger.rs` (which applies it).
+
+use std::time::Duration;
+
+use coachwork_vehicle::{Error, ErrorKind};
+use serde_json::Value as Tree;
+
+use super::dialect::Dialect;
+use super::json::Json;
+use super::request::{at_most, invalid};
+use super::trigger::{Operator, Standard, number};
+use super::value::scalar_text;
+use crate::limits::Limits;
+
+/// What a filter says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Filters {
+    pub(crate) paths: Option<Vec<String>>,
+    pub(crate) metadata: Option<u32>,
+    pub(crate) standard: Standard,
+}
+
+impl Default for Filters {
+    fn default() -> Self {
+        Self { paths: None, metadata: None, standard: Standard::None }
+    }
+}
+
+pub(crate) fn read(filter: &Tree, limits: &Limits) -> Result<Filters, Error> {
+    let list = match filter {
+        Tree::Array(list) if (1..=2).contains(&list.len()) => list.as_slice(),
+        Tree::Array(_) => return Err(invalid("a filter is an object, or an array of one or two")),
+        one => std::slice::from_ref(one),
+    };
+    let mut filters = Filters::default();
+    for filter in list {
+        let variant = filter.get("variant").or_else(|| filter.get("type")).and_then(Tree::as_str);
+        let variant = variant.ok_or_else(|| invalid("a filter without a variant"))?;
+        let nothing = Tree::Null;
+        let parameter = filter.get("parameter").unwrap_or(&nothing);
+        let twice = match variant {
+            "paths" => filters.paths.replace(paths(parameter, limits)?).is_some(),
+            "metadata" | "static-metadata" => filters.metadata.replace(generations(parameter)?).is_some(),
+            "timebased" => only(&mut filters.standard, timebased(parameter)?),
+            "change" => only(&mut filters.standard, change(parameter)?),
+            "range" => only(&mut filters.standard, range(parameter)?),
+            other => {
+                let shown: String = other.chars().take(40).collect();
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!("no filter of variant {shown:?} here"),
+                ));
+            }
+        };
+        if twice {
+            return Err(invalid("two filters that exclude each other"));
+        }
+    }
+    if filters.metadata.is_some() && filters.standard != Standard::None {
+        return Err(invalid("two filters that exclude each other"));
+    }
+    Ok(filters)
+}
+
+/// Writes the member, if there is something to filter.
+pub(crate) fn write(json: &mut Json, paths: Option<&[String]>, filters: &Filters, dialect: Dialect) {
+    let others = filters.metadata.is_some() || filters.standard != Standard::None;
+    if paths.is_none() && !others {
+        return;
+    }
+    json.key("filter");
+    let both = paths.is_some() && others;
+    if both {
+        json.open(b'[');
+    }
+    if let Some(paths) = paths {
+        open(json, "paths", dialect).open(b'[');
+        for path in paths {
+            json.text(path);
+        }
+        json.close(b']').close(b'}');
+    }
+    if let Some(generations) = filters.metadata {
+        match dialect {
+            Dialect::V2 => open(json, "static-metadata", dialect),
+            Dialect::V3 => open(json, "metadata", dialect),
+        }
+        .plain(generations)
+        .close(b'}');
+    }
+    match &filters.standard {
+        Standard::None => {}
+        Standard::Timebased(period) => {
+            open(json, "timebased", dialect)
+                .open(b'{')
+                .key("period")
+                .plain(period.as_millis())
+                .close(b'}')
+                .close(b'}');
+        }
+        Standard::Change { operator, diff } => {
+            open(json, "change", dialect).open(b'{').member("logic-op", operator.name());
+            json.member("diff", &scalar_text(&(*diff).into())).close(b'}').close(b'}');
+        }
+        Standard::Range { bounds, any } => {
+            open(json, "range", dialect);
+            if bounds.len() > 1 {
+                json.open(b'[');
+            }
+            for (place, (operator, bound)) in bounds.iter().enumerate() {
+                json.open(b'{').member("logic-op", operator.name());
+                json.member("boundary", &scalar_text(&(*bound).into()));
+                if *any && place == 0 && bounds.len() > 1 {
+                    json.member("combination-op", "OR");
+                }
+                json.close(b'}');
+            }
+            if bounds.len() > 1 {
+                json.close(b']');
+            }
+            json.close(b'}');
+        }
+    }
+    if both {
+        json.close(b']');
+    }
+}
+
+fn open<'j>(json: &'j mut Json, variant: &str, dialect: Dialect) -> &'j mut Json {
+    let key = match dialect {
+        Dialect::V2 => "type",
+        Dialect::V3 => "variant",
+    };
+    json.open(b'{').member(key, variant).key("parameter")
+}
+
+fn only(place: &mut Standard, filter: Standard) -> bool {
+    std::mem::replace(place, filter) != Standard::None
+}
+
+fn paths(parameter: &Tree, limits: &Limits) -> Result<Vec<String>, Error> {
+    let wrong = || invalid("the parameter of a paths filter is an array of paths");
+    let list = match parameter {
+        Tree::Array(list) => list.as_slice(),
+        one @ Tree::String(_) => std::slice::from_ref(one),
+        _ => return Err(wrong()),
+    };
+    at_most(list.len(), limits.paths, "paths")?;
+    list.iter().map(|path| path.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
+}
+
+/// Version 2 has an empty parameter here, and other clients write none or `static`.
+fn generations(parameter: &Tree) -> Result<u32, Error> {
+    let generations = match parameter {
+        Tree::Null => Some(0),
+        Tree::String(text) if text.is_empty() || text == "static" => Some(0),
+        Tree::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    generations.ok_or_else(|| invalid("the parameter of a metadata filter is a number of generations"))
+}
+
+fn timebased(parameter: &Tree) -> Result<Standard, Error> {
+    let period = text(parameter, "period")?;
+    let period: u64 = period.parse().map_err(|_| invalid("a period is a whole number of milliseconds"))?;
+    if period == 0 {
+        return Err(invalid("a period is longer than zero"));
+    }
+    Ok(Standard::Timebased(Duration::from_millis(period)))
+}
+
+fn change(parameter: &Tree) -> Result<Standard, Error> {
+    let diff = text(parameter, "diff")?;
+    let diff = number(diff).ok_or_else(|| invalid("a diff is a number"))?;
+    Ok(Standard::Change { operator: operator(parameter)?, diff })
+}
+
+fn range(parameter: &Tree) -> Result<Standard, Error> {
+    let list = match parameter {
+        Tree::Array(list) if (1..=2).contains(&list.len()) => list.as_slice(),
+        Tree::Array(_) => return Err(invalid("a range has one or two bounds")),
+        one => std::slice::from_ref(one),
+    };
+    let (mut bounds, mut any) = (Vec::new(), false);
+    for bound in list {
+        let boundary = number(text(bound, "boundary")?).ok_or_else(|| invalid("a boundary is a number"))?;
+        bounds.push((operator(bound)?, boundary));
+        match bound.get("combination-op").and_then(Tree::as_str) {
+            None | Some("AND") => {}
+            Some("OR") => any = true,
+            Some(_) => return Err(invalid("a combination is AND or OR")),
+        }
+    }
+    Ok(Standard::Range { any: any && bounds.len() > 1, bounds })
+}
+
+fn operator(parameter: &Tree) -> Result<Operator, Error> {
+    Operator::of_name(text(parameter, "logic-op")?)
+        .ok_or_else(|| invalid("a logic-op is eq, ne, gt, gte, lt or lte"))
+}
+
+fn text<'t>(parameter: &'t Tree, key: &str) -> Result<&'t str, Error> {
+    parameter.get(key).and_then(Tree::as_str).ok_or_else(|| invalid(format!("a filter without {key}")))
+}

@@ -1,0 +1,177 @@
+//! The smallest JSON writer that the messages need, and the check that a text is not nested too deep to be read.
+//!
+//! *Invariant:* what is written is valid JSON, whatever the strings hold.
+//! *Next:* every file that encodes; `raw.rs` (which decodes with serde_json after the check).
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+use bytes::Bytes;
+use coachwork_vehicle::{Error, ErrorKind};
+
+/// Writes JSON; commas come by themselves.
+#[derive(Debug, Default)]
+pub(crate) struct Json {
+    out: Vec<u8>,
+    comma: bool,
+}
+
+impl Json {
+    pub(crate) fn new() -> Self {
+        Self { out: Vec::with_capacity(256), comma: false }
+    }
+
+    /// Continues an object that another text opened and left with a member.
+    pub(crate) fn continued() -> Self {
+        Self { comma: true, ..Self::new() }
+    }
+
+    pub(crate) fn open(&mut self, bracket: u8) -> &mut Self {
+        self.separate();
+        self.out.push(bracket);
+        self.comma = false;
+        self
+    }
+
+    pub(crate) fn close(&mut self, bracket: u8) -> &mut Self {
+        self.out.push(bracket);
+        self.comma = true;
+        self
+    }
+
+    pub(crate) fn key(&mut self, key: &str) -> &mut Self {
+        self.text(key);
+        self.out.push(b':');
+        self.comma = false;
+        self
+    }
+
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
+        self.separate();
+        self.out.push(b'"');
+        escape(&mut self.out, text);
+        self.out.push(b'"');
+        self.comma = true;
+        self
+    }
+
+    /// A value in quotation marks; its text must need no escapes.
+    pub(crate) fn plain(&mut self, value: impl Display) -> &mut Self {
+        self.separate();
+        // Writing to a vector does not fail.
+        let _ = write!(self.out, "\"{value}\"");
+        self.comma = true;
+        self
+    }
+
+    /// A JSON number.
+    pub(crate) fn number(&mut self, value: u16) -> &mut Self {
+        self.separate();
+        let _ = write!(self.out, "{value}");
+        self.comma = true;
+        self
+    }
+
+    /// A member whose value is a text.
+    pub(crate) fn member(&mut self, key: &str, text: &str) -> &mut Self {
+        self.key(key).text(text)
+    }
+
+    /// A text that is JSON already and continues this one.
+    pub(crate) fn splice(&mut self, json: &[u8]) -> &mut Self {
+        self.out.extend_from_slice(json);
+        self.comma = true;
+        self
+    }
+
+    pub(crate) fn finish(self) -> Bytes {
+        self.out.into()
+    }
+
+    fn separate(&mut self) {
+        if self.comma {
+            self.out.push(b',');
+        }
+    }
+}
+
+fn escape(out: &mut Vec<u8>, text: &str) {
+    let needs = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|&byte| needs(byte)) {
+        let (clean, tail) = rest.split_at(at);
+        out.extend_from_slice(clean);
+        let Some((&byte, tail)) = tail.split_first() else { break };
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            other => {
+                let _ = write!(out, "\\u{other:04x}");
+            }
+        }
+        rest = tail;
+    }
+    out.extend_from_slice(rest);
+}
+
+/// Checks, without recursion, that arrays and objects nest at most `limit` deep, and that the text is UTF-8.
+pub(crate) fn checked(data: &[u8], limit: usize) -> Result<&str, Error> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for &byte in data {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > limit {
+                    let message = format!("the message nests deeper than {limit}");
+                    return Err(Error::new(ErrorKind::Limit, message));
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    std::str::from_utf8(data).map_err(|_| Error::new(ErrorKind::Invalid, "the message is not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_string_survives(text in any::<String>(), key in any::<String>()) {
+            let mut json = Json::new();
+            json.open(b'{').member(&key, &text).key("list").open(b'[').plain(5).plain(6).close(b']').close(b'}');
+            let back: serde_json::Value = serde_json::from_slice(&json.finish()).unwrap();
+            if key != "list" {
+                prop_assert_eq!(back.get(&key).and_then(|v| v.as_str()), Some(text.as_str()));
+            }
+            prop_assert_eq!(&back["list"], &serde_json::json!(["5", "6"]));
+        }
+    }
+
+    #[test]
+    fn depth_is_checked_without_recursion_and_strings_do_not_count() {
+        let deep = "[".repeat(1_000_000);
+        assert_eq!(checked(deep.as_bytes(), 16).unwrap_err().kind(), ErrorKind::Limit);
+        let text = format!("{{\"a\":\"\\\"{}\"}}", "[".repeat(100));
+        assert!(checked(text.as_bytes(), 1).is_ok());
+        assert!(checked(b"[[]]", 1).is_err());
+        assert!(checked(b"[[]]", 2).is_ok());
+        assert_eq!(checked(b"\"\xff\"", 2).unwrap_err().kind(), ErrorKind::Invalid);
+    }
+}
