@@ -79,12 +79,11 @@ fn cycle_time(before: &Message, after: &Message, log: &mut Log<'_>) {
     use Verdict::{Additive, Breaking, Compatible};
 
     let (receiver, sender) = match (before.cycle_time(), after.cycle_time()) {
-        (None, None) => return,
         (None, Some(_)) => (Additive, Additive),
         (Some(_), None) => (Breaking, Compatible),
         (Some(old), Some(new)) if old < new => (Breaking, Compatible),
         (Some(old), Some(new)) if old > new => (Compatible, Breaking),
-        (Some(_), Some(_)) => return,
+        _ => return,
     };
     let show = |time: Duration| format!("{} ms", time.as_secs_f64() * 1000.0);
     log.add_for(

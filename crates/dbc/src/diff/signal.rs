@@ -249,10 +249,10 @@ impl Pair<'_> {
             Some(match signal.multiplexed() {
                 None => "always".to_string(),
                 Some(multiplexed) => {
-                    let ranges = multiplexed.values().iter().map(|(from, to)| match from == to {
-                        true => from.to_string(),
-                        false => format!("{from}-{to}"),
-                    });
+                    let ranges = multiplexed
+                        .values()
+                        .iter()
+                        .map(|(from, to)| if from == to { from.to_string() } else { format!("{from}-{to}") });
                     format!("{} = {}", multiplexed.multiplexer(), ranges.collect::<Vec<_>>().join(", "))
                 }
             })
