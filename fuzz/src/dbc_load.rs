@@ -43,12 +43,14 @@ pub fn load(data: &[u8]) -> Option<usize> {
         let harmless = diagnostic.severity() == Severity::Notice || diagnostic.code() == Code::OddName;
         assert!(harmless, "what was written is repaired: {diagnostic}\n{text}");
     }
+    // Of two signals with one name, the second may need a longer name that is spelled otherwise.
+    let twice = loaded.diagnostics.iter().any(|diagnostic| diagnostic.code() == Code::DuplicateSignal);
     assert!(
-        loaded.database == again.database,
+        twice || loaded.database == again.database,
         "what was written loads to another database:\n{text}\n{}",
         again.database.to_dbc()
     );
-    assert_eq!(text, again.database.to_dbc());
+    assert!(twice || text == again.database.to_dbc());
     for message in loaded.database.messages() {
         assert!(message.signals().iter().all(|signal| message.signal_named(signal.name()).is_some()));
         let payload = [0xA5; 64];

@@ -200,3 +200,23 @@ pub(crate) struct Statements<'t> {
     /// Obsolete statements, as written, with their semicolon.
     pub(crate) others: Vec<&'t str>,
 }
+
+impl Statements<'_> {
+    /// Makes one pseudo message of all that the file has.
+    pub(crate) fn gather_independent(&mut self) {
+        let mut signals = Vec::new();
+        let mut first = true;
+        for message in self.messages.iter_mut().rev().filter(|message| message.id.is_none()) {
+            message.signals.reverse();
+            signals.append(&mut message.signals);
+        }
+        signals.reverse();
+        self.messages.retain_mut(|message| {
+            if message.id.is_some() {
+                return true;
+            }
+            message.signals.append(&mut signals);
+            core::mem::take(&mut first)
+        });
+    }
+}

@@ -10,15 +10,19 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 /// The spelling of each name, in order.
-pub(super) fn spellings<'a>(names: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Vec<Cow<'a, str>> {
-    let names: Vec<(&str, Option<&str>)> = names.collect();
+///
+/// With each name comes the spelling that it had in a file, and whether it must have one of its own.
+pub(super) fn spellings<'a>(
+    names: impl Iterator<Item = (&'a str, Option<&'a str>, bool)>,
+) -> Vec<Cow<'a, str>> {
+    let names: Vec<(&str, Option<&str>, bool)> = names.collect();
     let mut taken: BTreeSet<String> = BTreeSet::new();
-    for (name, symbol) in &names {
+    for (name, symbol, _) in &names {
         taken.insert(symbol.unwrap_or(name).to_string());
     }
-    let spelled = names.into_iter().map(|(name, symbol)| match symbol {
-        Some(symbol) if is_word(symbol) => Cow::Borrowed(symbol),
-        _ if is_word(name) => Cow::Borrowed(name),
+    let spelled = names.into_iter().map(|(name, symbol, own)| match symbol {
+        Some(symbol) if is_word(symbol) && !own => Cow::Borrowed(symbol),
+        _ if is_word(name) && !own => Cow::Borrowed(name),
         _ => {
             let plain = word_of(name);
             let mut spelling = plain.clone();

@@ -4,7 +4,7 @@
 //! *Next:* `../write.rs` (the call), `names.rs` (spellings).
 
 use alloc::borrow::Cow;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
@@ -47,19 +47,16 @@ struct Block<'a> {
 impl<'a> Writer<'a> {
     pub(super) fn new(database: &'a Database) -> Self {
         let nodes = database.nodes();
-        let spelled = spellings(nodes.iter().map(|node| (node.name.as_str(), node.symbol.as_deref())));
-        let signals_of = |signals: &'a [Signal]| {
-            spellings(signals.iter().map(|signal| (signal.name.as_str(), signal.symbol.as_deref())))
-        };
+        let spelled = spellings(nodes.iter().map(|node| (node.name.as_str(), node.symbol.as_deref(), false)));
         let messages = database.messages();
-        let mut signals: Vec<_> = messages.iter().map(|message| signals_of(&message.signals)).collect();
-        signals.push(signals_of(database.independent_signals()));
+        let mut signals: Vec<_> = messages.iter().map(|message| spellings_of(&message.signals)).collect();
+        signals.push(spellings_of(database.independent_signals()));
         Self {
             database,
             out: String::new(),
             nodes: nodes.iter().map(|node| node.name.as_str()).zip(spelled).collect(),
             messages: spellings(
-                messages.iter().map(|message| (message.name.as_str(), message.symbol.as_deref())),
+                messages.iter().map(|message| (message.name.as_str(), message.symbol.as_deref(), false)),
             ),
             signals,
             definitions: database.attribute_definitions().to_vec(),
@@ -378,8 +375,7 @@ impl<'a> Writer<'a> {
                 .map(|signal| signal.name.as_str());
             for (spelling, signal) in &signals {
                 let Some(multiplexed) = &signal.multiplexed else { continue };
-                let one = matches!(multiplexed.values.as_slice(), [(from, to)] if from == to);
-                if one && plain == Some(&multiplexed.multiplexer) && signal.name != multiplexed.multiplexer {
+                if !is_extended(signal, plain) {
                     continue;
                 }
                 let multiplexer = signals
@@ -543,6 +539,34 @@ impl<'a> Writer<'a> {
         }
         self.added.push((name.into(), target, value));
     }
+}
+
+/// The spellings of a message's signals. Statements find the first signal of a name, so another one that needs some gets a spelling of its own.
+fn spellings_of(signals: &[Signal]) -> Vec<Cow<'_, str>> {
+    let mut seen = BTreeSet::new();
+    let plain = plain_multiplexer(signals);
+    let names = signals.iter().map(|signal| {
+        let spelling = signal.symbol.as_deref().unwrap_or(&signal.name);
+        let described =
+            signal.comment.is_some() || !signal.attributes.is_empty() || !signal.choices.is_empty();
+        let needs = described || signal.value_type.is_float() || is_extended(signal, plain);
+        (signal.name.as_str(), signal.symbol.as_deref(), !seen.insert(spelling) && needs)
+    });
+    spellings(names)
+}
+
+/// The multiplexer that a plain mark means.
+fn plain_multiplexer(signals: &[Signal]) -> Option<&str> {
+    let plain = signals.iter().find(|signal| signal.is_multiplexer && signal.multiplexed.is_none());
+    plain.or_else(|| signals.iter().find(|signal| signal.is_multiplexer)).map(|signal| signal.name.as_str())
+}
+
+/// Whether a plain mark does not say when the signal is present.
+fn is_extended(signal: &Signal, plain: Option<&str>) -> bool {
+    signal.multiplexed.as_ref().is_some_and(|multiplexed| {
+        let one = matches!(multiplexed.values.as_slice(), [(from, to)] if from == to);
+        !one || plain != Some(&multiplexed.multiplexer) || signal.name == multiplexed.multiplexer
+    })
 }
 
 /// Defaults go by name alone, for all objects that have the attribute.
