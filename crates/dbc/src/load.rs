@@ -1,11 +1,13 @@
 //! A DBC file becomes a database, and a list of what had to be repaired or left out.
 //!
 //! *Invariant:* loading never panics and takes time and memory in proportion to the text; nothing is dropped or changed without a diagnostic.
-//! *Next:* `text.rs` (bytes to text), `scan.rs` (text to tokens), `statement.rs` and `parse.rs` (tokens to statements), `assemble.rs` (statements to the model).
+//! *Next:* `text.rs` (bytes to text), `scan.rs` (text to tokens), `statement.rs` and `parse.rs` (tokens to statements), `grammar.rs` (a second reading), `assemble.rs` (statements to the model).
 
 mod apply;
 pub(crate) mod assemble;
 pub(crate) mod diagnostic;
+#[cfg(feature = "std")]
+mod grammar;
 mod number;
 pub(crate) mod parse;
 pub(crate) mod resolve;
@@ -42,6 +44,8 @@ pub struct Loaded {
     pub database: Database,
     /// What was repaired or left out, by line.
     pub diagnostics: Vec<Diagnostic>,
+    /// How many statements the second reader (feature `std`) has read too, and alike; a message counts once, with its signals.
+    pub read_twice: usize,
 }
 
 impl Options {
@@ -71,13 +75,13 @@ impl Options {
     /// As for [`load`](Self::load).
     pub fn load_text(self, text: &str) -> Result<Loaded, LoadError> {
         let mut diagnostics = Diagnostics::default();
-        let statements = parse::parse(text, &mut diagnostics)?;
+        let (statements, read_twice) = parse::parse(text, &mut diagnostics)?;
         let database = assemble::assemble(&statements, &mut diagnostics);
         let diagnostics = diagnostics.finish(text);
         if self.strict && !diagnostics.is_empty() {
             return Err(LoadError::refused(diagnostics));
         }
-        Ok(Loaded { database, diagnostics })
+        Ok(Loaded { database, diagnostics, read_twice })
     }
 }
 

@@ -79,6 +79,8 @@ pub enum Code {
     FloatLength,
     /// A section that every file should have is missing (`BS_:`, `BU_:`).
     MissingSection,
+    /// The second reader takes a sound statement for something else. The text's own reading stands.
+    ReadersDisagree,
     /// There were more diagnostics than are kept.
     TooMany,
 }
@@ -113,6 +115,7 @@ impl Code {
             Self::NoMultiplexer => "no-multiplexer",
             Self::FloatLength => "float-length",
             Self::MissingSection => "missing-section",
+            Self::ReadersDisagree => "readers-disagree",
             Self::TooMany => "too-many",
         }
     }
@@ -193,6 +196,11 @@ impl Diagnostics {
         self.lines = core::iter::once(0)
             .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1))
             .collect();
+    }
+
+    /// How many there are so far, those that are not kept included.
+    pub(super) fn count(&self) -> usize {
+        self.list.len() + self.more
     }
 
     /// Reports something about the text at a place.

@@ -8,6 +8,8 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::diagnostic::{Code, Diagnostics, LoadError, LoadErrorKind, Place, Severity};
+#[cfg(feature = "std")]
+use super::grammar::SecondReader;
 use super::number;
 use super::scan::{Fail, Scan, is_keyword};
 use super::statement::{
@@ -22,17 +24,33 @@ use crate::model::signal::ByteOrder;
 /// The id of the pseudo message that holds signals without a message.
 const INDEPENDENT: u32 = 0xC000_0000;
 
-/// Reads a whole file.
-pub(super) fn parse<'t>(text: &'t str, diagnostics: &mut Diagnostics) -> Result<Statements<'t>, LoadError> {
+/// Reads a whole file; says also how many statements a second reader has read alike.
+pub(super) fn parse<'t>(
+    text: &'t str,
+    diagnostics: &mut Diagnostics,
+) -> Result<(Statements<'t>, usize), LoadError> {
     diagnostics.begin(text);
-    let mut parser =
-        Parser { scan: Scan::new(text), diagnostics, out: Statements::default(), known: 0, open: false };
+    let mut parser = Parser {
+        scan: Scan::new(text),
+        diagnostics,
+        out: Statements::default(),
+        known: 0,
+        open: false,
+        #[cfg(feature = "std")]
+        second: SecondReader::default(),
+        #[cfg(feature = "std")]
+        text,
+    };
     let end = parser.file();
+    #[cfg(feature = "std")]
+    let read_twice = parser.second.agreed();
+    #[cfg(not(feature = "std"))]
+    let read_twice = 0;
     let Parser { out, known, .. } = parser;
     let (kind, place, what) = match end {
         Err(fail) => (LoadErrorKind::UnexpectedEnd, fail.place, fail.what),
         Ok(()) if known == 0 => (LoadErrorKind::NotADbc, Place(0), ""),
-        Ok(()) => return Ok(out),
+        Ok(()) => return Ok((out, read_twice)),
     };
     let (line, column) = diagnostics.position(text, place);
     Err(LoadError::new(kind, line, column, what))
@@ -46,6 +64,10 @@ struct Parser<'t, 'd> {
     known: usize,
     /// Whether the last message can take signals.
     open: bool,
+    #[cfg(feature = "std")]
+    second: SecondReader,
+    #[cfg(feature = "std")]
+    text: &'t str,
 }
 
 impl<'t> Parser<'t, '_> {
@@ -64,12 +86,41 @@ impl<'t> Parser<'t, '_> {
                 continue;
             }
             self.known += 1;
-            if let Err(fail) = self.statement(word, place) {
-                self.recover(word, place, &fail)?;
+            self.before(word, place);
+            let reported = self.diagnostics.count();
+            match self.statement(word, place) {
+                Ok(()) => self.read_again(word, place, self.diagnostics.count() == reported),
+                Err(fail) => {
+                    self.read_again(word, place, false);
+                    self.recover(word, place, &fail)?;
+                }
             }
         }
+        self.before("", Place(usize::MAX));
         Ok(())
     }
+
+    /// A message ends where the next statement begins that is no signal.
+    #[cfg(feature = "std")]
+    fn before(&mut self, word: &str, place: Place) {
+        if word != "SG_" && self.second.in_message() {
+            let end = Place(place.0.min(self.text.len()));
+            self.second.message_ends(self.text, end, &self.out, self.diagnostics);
+        }
+    }
+
+    #[cfg(not(feature = "std"))]
+    fn before(&mut self, _word: &str, _place: Place) {}
+
+    /// Gives a statement to the second reader; `sound` says that the first had nothing to report.
+    #[cfg(feature = "std")]
+    fn read_again(&mut self, word: &str, place: Place, sound: bool) {
+        let text = self.scan.since(place);
+        self.second.statement((word, place), sound, text, &self.out, self.diagnostics);
+    }
+
+    #[cfg(not(feature = "std"))]
+    fn read_again(&mut self, _word: &str, _place: Place, _sound: bool) {}
 
     /// Leaves out lines up to the next that begins with a keyword.
     fn unknown(&mut self, place: Place) {
@@ -120,7 +171,8 @@ impl<'t> Parser<'t, '_> {
             "BS_" => {
                 self.scan.expect(b':', "`:` is missing")?;
                 self.out.has_bit_timing = true;
-                self.out.bit_timing = self.scan.rest_of_line().trim_end_matches(';');
+                self.out.bit_timing =
+                    self.scan.rest_of_line().trim_end_matches(|c: char| c == ';' || c.is_whitespace());
             }
             "BU_" => self.nodes()?,
             "BO_" => self.message(place)?,
@@ -750,6 +802,6 @@ impl Parser<'_, '_> {
 }
 
 /// The names that stand for no node.
-fn is_nobody(name: &str) -> bool {
+pub(super) fn is_nobody(name: &str) -> bool {
     matches!(name, "Vector__XXX" | "VectorXXX" | "VECTOR__XXX")
 }
