@@ -148,7 +148,19 @@ fn what_is_no_key_set_is_refused() {
     refused(claims(vec![more], 1));
 }
 
-/// The eight points of small order and others that are no sound key.
+#[test]
+fn a_count_that_is_not_that_of_its_entries_is_refused() {
+    let payload = cbor(&Value::Map(claims(vec![entry(KID, 1, 0, None)], 1)));
+    let at = payload.windows(2).position(|pair| pair == [0x81, 0xa4]).unwrap() + 1;
+    for head in [0xa3, 0xa5, 0xa6] {
+        let mut wrong = payload.clone();
+        wrong[at] = head;
+        let why = roots().verify(&sign_as(wrong, KEYS_AAD)).unwrap_err();
+        assert!(matches!(why, VerifyError::Claims { .. }), "{why}");
+    }
+}
+
+/// Points of small order, and what is no point.
 #[test]
 fn a_weak_key_spoils_its_set() {
     let weak = [
