@@ -1,0 +1,166 @@
+//! What the app runs on: a simulator, a recorded log, a bus; each started afresh for every run, on a clock of its own.
+//!
+//! *Next:* `wire.rs` (the same over TCP), `grant.rs` (what is open on them).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coachwork::can::bus::{Bus, LogSource, VirtualBus};
+use coachwork::can::log::LogReader;
+use coachwork::can::{CanVehicle, Databases, Emit, Mapping};
+use coachwork::simulator::SimulatedVehicle;
+use coachwork::system::{Running, spawn};
+use coachwork::{Driver, ManualClock, Vehicle};
+use coachwork_examples::{Fault, START, databases, load_databases, mapping_file, scenario};
+
+use crate::options::Options;
+
+/// How much faster than ours the cars' time passes.
+pub(crate) const SPEED_UP: u32 = 20;
+const TICK: Duration = Duration::from_millis(100);
+
+/// What is under the app, wire or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Simulator,
+    Log,
+    Bus,
+}
+
+/// What all runs share: the files, loaded once.
+pub(crate) struct Files {
+    options: Options,
+    log: (Databases, Mapping),
+    bus: (Databases, Mapping),
+}
+
+/// A vehicle that runs, with everything that makes it run. Dropped, it stops.
+pub(crate) struct Platform {
+    pub(crate) vehicle: Arc<dyn Vehicle>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) tasks: Tasks,
+}
+
+/// Drivers and the passing of time, stopped together.
+#[derive(Default)]
+pub(crate) struct Tasks {
+    drivers: Vec<Running>,
+    time: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Files {
+    /// Loads what the options name.
+    ///
+    /// # Errors
+    /// A file is missing or is not what it should be; the fault names it, with line and cause.
+    pub(crate) fn load(options: Options) -> Result<Self, Fault> {
+        let load = |files: &[_], mapping: &_| -> Result<_, Fault> {
+            Ok((load_databases(files, |notice| println!("note: {notice}"))?, Mapping::load(mapping)?))
+        };
+        let bus = load(&databases(), &mapping_file())?;
+        let log = load(&options.databases, &options.mapping)?;
+        has_a_frame(&options)?;
+        Ok(Self { options, log, bus })
+    }
+
+    /// Starts a platform.
+    ///
+    /// # Errors
+    /// The mapping does not fit the database, or the log cannot be opened.
+    pub(crate) fn start(&self, kind: Kind) -> Result<Platform, Fault> {
+        let clock = Arc::new(ManualClock::new(START));
+        let mut tasks = Tasks::default();
+        let vehicle: Arc<dyn Vehicle> = match kind {
+            Kind::Simulator => {
+                let (car, driver) = SimulatedVehicle::new(clock.clone(), &scenario())?;
+                tasks.run(driver)?;
+                Arc::new(car)
+            }
+            Kind::Log => {
+                let source = LogSource::new(LogReader::open(&self.options.log)?).paced(clock.clone(), 1.0);
+                let (databases, mapping) = &self.log;
+                let (car, driver) =
+                    CanVehicle::new(Bus::read_only(source), databases.clone(), mapping, clock.clone())?;
+                tasks.run(driver)?;
+                Arc::new(car)
+            }
+            Kind::Bus => {
+                let (databases, mapping) = &self.bus;
+                let bus = VirtualBus::new("can0", 1024);
+                let (car, driver) = SimulatedVehicle::new(clock.clone(), &scenario())?;
+                tasks.run(driver)?;
+                tasks.run(
+                    Emit::of(Arc::new(car), databases.clone(), mapping)?.onto(bus.connect(), clock.clone()),
+                )?;
+                let (car, driver) =
+                    CanVehicle::new(bus.connect(), databases.clone(), mapping, clock.clone())?;
+                tasks.run(driver)?;
+                Arc::new(car)
+            }
+        };
+        tasks.pass_time(clock.clone());
+        Ok(Platform { vehicle, clock, tasks })
+    }
+}
+
+impl Tasks {
+    pub(crate) fn run(&mut self, driver: Driver) -> Result<(), Fault> {
+        self.drivers.push(spawn(driver)?);
+        Ok(())
+    }
+
+    /// Moves the clock on, in steps of the simulator, faster than ours.
+    fn pass_time(&mut self, clock: Arc<ManualClock>) {
+        self.time = Some(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(TICK / SPEED_UP).await;
+                clock.advance(TICK);
+            }
+        }));
+    }
+
+    /// Stops everything; says what failed on the way.
+    ///
+    /// # Errors
+    /// A driver had ended with an error: a log that could not be read on, a broken link.
+    pub(crate) async fn stop(mut self) -> Result<(), Fault> {
+        for driver in std::mem::take(&mut self.drivers) {
+            if driver.is_ended() {
+                driver.await?;
+            } else {
+                driver.stop();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.drivers.iter().for_each(Running::stop);
+        self.time.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+/// A log without a single frame is no log: what the first line says is the cause.
+fn has_a_frame(options: &Options) -> Result<(), Fault> {
+    let mut first = None;
+    for item in LogReader::open(&options.log)? {
+        match item {
+            Ok(_) => return Ok(()),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    Err(first.map_or_else(|| format!("{}: the log is empty", options.log.display()).into(), Fault::from))
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Simulator => "simulator",
+            Self::Log => "recorded log",
+            Self::Bus => "virtual CAN bus",
+        })
+    }
+}

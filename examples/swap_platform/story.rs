@@ -1,0 +1,90 @@
+//! What happened, for a person: a few aligned lines for each platform, and at the end what was the same.
+
+use std::time::Duration;
+
+use crate::app::{FAST, Seat, Seen};
+
+/// The two runs of the app on one platform.
+pub(crate) struct Runs {
+    pub(crate) platform: String,
+    pub(crate) without: Seen,
+    pub(crate) with: Seen,
+}
+
+impl Runs {
+    pub(crate) fn tell(&self, number: usize) {
+        let Seen { looks, fast_after, speed, energy, doors, .. } = &self.without;
+        println!("{number}  {}", self.platform);
+        let fast = match fast_after {
+            Some(after) => format!("above {FAST} km/h after {}", seconds(*after)),
+            None => format!("never above {FAST} km/h"),
+        };
+        line("watched", &format!("the speed, {looks} times: {fast}"));
+        line("speed", speed);
+        line(energy.0, &energy.1);
+        line("doors", doors);
+        line("no grant", &self.without.seat.to_string());
+        line("grant", &self.with.seat.to_string());
+        println!();
+    }
+}
+
+/// What all runs had in common, and what not.
+pub(crate) fn sum_up(all: &[Runs]) {
+    let count = all.len();
+    println!("The same on all {count}");
+    line("the app", &format!("one function, {} runs; no line of it knows its platform", 2 * count));
+    let fast: Vec<_> =
+        all.iter().flat_map(|runs| [&runs.without, &runs.with]).map(|seen| seen.fast_after).collect();
+    let moved: Vec<_> = fast.iter().flatten().collect();
+    if let (Some(first), Some(last)) = (moved.iter().min(), moved.iter().max())
+        && moved.len() == fast.len()
+    {
+        let apart = seconds(**last - **first);
+        line(
+            "the drive",
+            &format!("above {FAST} km/h after {} everywhere, at most {apart} apart", seconds(**first)),
+        );
+    }
+    let cold: Vec<_> = all.iter().filter_map(|runs| runs.without.seat.reason()).collect();
+    if cold.len() == count {
+        line("no grant", "the seat stays cold, and the app says why");
+    }
+    let warm = all.iter().filter(|runs| matches!(runs.with.seat, Seat::Warm(_))).count();
+    println!("Not the same");
+    line("grant", &format!("on {warm} of {count} the seat is warm, and the receipt says since when"));
+    for runs in all {
+        if let Some(why) = runs.with.seat.reason() {
+            line("", &format!("{}: {why}", runs.platform));
+        }
+    }
+}
+
+impl Seat {
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Cold(why) => Some(why),
+            Self::NotAsked | Self::Warm(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Seat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotAsked => f.write_str("the seat was not asked"),
+            Self::Warm(after) => {
+                write!(f, "the seat is warm: confirmed {} after it was asked", seconds(*after))
+            }
+            Self::Cold(why) => write!(f, "the seat stays cold: {why}"),
+        }
+    }
+}
+
+fn line(name: &str, text: &str) {
+    println!("   {name:<10} {text}");
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
