@@ -110,8 +110,6 @@ struct Open {
     kind: Kind,
     /// The request asked for additional members.
     asked: bool,
-    /// Nobody waits for the answer; it is kept only because the server may make a subscription.
-    abandoned: bool,
 }
 
 #[derive(Debug)]
@@ -280,7 +278,7 @@ impl ClientSession {
     /// The message that ends a subscription. From here on nothing that it still tells is reported.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] where too many requests are open, [`ErrorKind::Invalid`] where the subscription does not stand.
+    /// [`ErrorKind::Invalid`] where the subscription does not stand.
     pub fn unsubscribe(
         &mut self,
         subscription: &SubscriptionId,
@@ -296,26 +294,21 @@ impl ClientSession {
         Ok(request)
     }
 
-    /// Nobody waits for this request any more. The server is not told: a set may move something all the same.
+    /// Nobody waits for this request any more. The server is not told: a set may move something all the same. A subscription that it makes
+    /// is ended, see [`Arrived::Send`].
     pub fn cancel(&mut self, ticket: Ticket) {
         self.receipts.remove(&ticket);
-        match self.open.get_mut(&ticket) {
-            Some(open) if matches!(open.kind, Kind::Subscribe) => open.abandoned = true,
-            Some(_) => {
-                self.open.remove(&ticket);
-            }
-            None => {}
-        }
+        self.open.remove(&ticket);
     }
 
     /// When the time of the next request is over.
     pub fn next_deadline(&self) -> Option<Monotonic> {
-        self.open.values().filter(|open| !open.abandoned).map(|open| open.deadline).min()
+        self.open.values().map(|open| open.deadline).min()
     }
 
     /// The requests whose time is over; each is settled with an error of kind timeout.
     pub fn expire(&mut self, now: Moment) -> Vec<Ticket> {
-        let over = |open: &Open| !open.abandoned && open.deadline <= now.monotonic;
+        let over = |open: &Open| open.deadline <= now.monotonic;
         let tickets: Vec<_> =
             self.open.iter().filter(|(_, open)| over(open)).map(|(ticket, _)| *ticket).collect();
         for &ticket in &tickets {
@@ -326,7 +319,7 @@ impl ClientSession {
 
     /// How many requests are open.
     pub fn requests(&self) -> usize {
-        self.open.values().filter(|open| !open.abandoned).count()
+        self.open.len()
     }
 
     /// The subscriptions that stand.
@@ -364,48 +357,60 @@ impl ClientSession {
         within: Duration,
         now: Moment,
     ) -> Result<(Ticket, Bytes), Error> {
-        if self.open.len() >= self.limits.requests {
-            // A subscribe that nobody waits for gives way; should the server answer it after all, its events are ignored.
-            let abandoned = self.open.iter().find(|(_, open)| open.abandoned).map(|(ticket, _)| *ticket);
-            let Some(abandoned) = abandoned else {
-                let message = format!("{} requests wait for their answers", self.limits.requests);
-                return Err(Error::new(ErrorKind::Limit, message));
-            };
-            self.open.remove(&abandoned);
+        // As at the server, an unsubscribe is always taken.
+        if self.open.len() >= self.limits.requests && !matches!(call, Call::Unsubscribe(_)) {
+            let message = format!("{} requests wait for their answers", self.limits.requests);
+            return Err(Error::new(ErrorKind::Limit, message));
         }
+        let asked = self.ask && !self.form.additions;
+        let (ticket, message) = self.message(call, asked);
+        let deadline = now.monotonic.saturating_add(within);
+        self.open.insert(ticket, Open { deadline, kind, asked });
+        Ok((ticket, message))
+    }
+
+    /// The next request, which is not kept.
+    fn message(&mut self, call: Call, asked: bool) -> (Ticket, Bytes) {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
-        let asked = self.ask && !self.form.additions;
         // A server of pure VISS sees the token with each request.
         let authorization =
             self.authorization.clone().filter(|_| self.show_authorization || !self.form.additions);
         self.show_authorization = false;
         let request = Request { id: ticket.0.to_string(), additions: asked, authorization, call };
-        let deadline = now.monotonic.saturating_add(within);
-        self.open.insert(ticket, Open { deadline, kind, asked, abandoned: false });
-        Ok((ticket, request.encode(self.form.dialect)))
+        (ticket, request.encode(self.form.dialect))
     }
 
     fn answer(&mut self, reply: RawReply<'_>, now: Moment) -> Result<Arrived, Error> {
         let id = reply.request_id.as_ref().ok_or_else(|| protocol("an answer without requestId"))?;
         let ticket = id.0.parse().map(Ticket).ok().filter(|ticket| ticket.0 < self.next_ticket);
         let ticket = ticket.ok_or_else(|| protocol("an answer to a request that was never made"))?;
-        let Some(open) = self.open.remove(&ticket) else { return Ok(Arrived::Nothing) };
+        let Some(open) = self.open.remove(&ticket) else { return Ok(self.late(&reply)) };
         if reply.coachwork.is_some() {
             self.form.additions = true;
         } else if open.asked && !self.form.additions && reply.error.is_none() {
             self.ask = false;
         }
-        if open.abandoned {
-            let Some(subscription) = reply.subscription_id.filter(|_| reply.error.is_none()) else {
-                return Ok(Arrived::Nothing);
-            };
-            let call = Call::Unsubscribe(SubscriptionId(subscription.0.as_ref().into()));
-            let (_, message) = self.request(Kind::Unsubscribe, call, self.limits.request_time, now)?;
-            return Ok(Arrived::Send(message));
-        }
         let answer = self.settle(ticket, open.kind, reply, now);
         Ok(Arrived::Answer { ticket, answer })
+    }
+
+    /// The answer to a request that nobody waits for.
+    fn late(&mut self, reply: &RawReply<'_>) -> Arrived {
+        let subscribed =
+            reply.action.as_ref().is_some_and(|action| action.0 == "subscribe") && reply.error.is_none();
+        match &reply.subscription_id {
+            Some(subscription) if subscribed => {
+                let subscription = SubscriptionId(subscription.0.as_ref().into());
+                if self.subscriptions.contains(&subscription) {
+                    // The same answer twice.
+                    return Arrived::Nothing;
+                }
+                let (_, message) = self.message(Call::Unsubscribe(subscription), false);
+                Arrived::Send(message)
+            }
+            _ => Arrived::Nothing,
+        }
     }
 
     fn settle(

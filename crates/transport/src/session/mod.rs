@@ -33,4 +33,6 @@ impl Moment {
 }
 
 #[cfg(test)]
+mod interleaving_tests;
+#[cfg(test)]
 mod tests;

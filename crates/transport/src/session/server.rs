@@ -270,7 +270,10 @@ impl ServerSession {
             }
             Err(Error::new(ErrorKind::Limit, format!("{what} are above the limit of {limit}")))
         };
-        limit(self.open.len(), self.limits.requests, "requests without an answer")?;
+        // An unsubscribe is always taken: it frees something, and there are no more of them than subscriptions.
+        if !matches!(call, Call::Unsubscribe(_)) {
+            limit(self.open.len(), self.limits.requests, "requests without an answer")?;
+        }
         if self.ids.contains(id) {
             return Err(Error::new(ErrorKind::Invalid, "a request of this requestId is open"));
         }

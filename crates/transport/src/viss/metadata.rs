@@ -281,22 +281,22 @@ impl Metadata {
             } else {
                 format!("{above}.{}", name.0)
             };
-            metadata.node(path, node);
+            metadata.node(&path, node);
         }
         metadata
     }
 
     /// Depth is bounded: the message was checked for it before it was read.
-    fn node(&mut self, path: String, mut node: RawNode<'_>) {
+    fn node(&mut self, path: &str, mut node: RawNode<'_>) {
         let children = node.children.take();
         if node.kind.as_ref().is_some_and(|kind| kind.0 != "branch") {
-            match node.entry(&path) {
+            match node.entry(path) {
                 Ok(entry) => self.entries.push(entry),
-                Err(error) => self.skipped.push((path.clone(), error)),
+                Err(error) => self.skipped.push((path.to_owned(), error)),
             }
         }
         for (name, child) in children.into_iter().flat_map(|tree| tree.0) {
-            self.node(format!("{path}.{}", name.0), child);
+            self.node(&format!("{path}.{}", name.0), child);
         }
     }
 }

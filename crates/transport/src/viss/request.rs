@@ -271,10 +271,10 @@ impl Request {
                 match overflow {
                     Overflow::Latest => {}
                     Overflow::Queue(bound) => {
-                        json_plain(&mut json, "overflow", format_args!("queue:{bound}"))
+                        json_plain(&mut json, "overflow", format_args!("queue:{bound}"));
                     }
                     Overflow::Block(bound) => {
-                        json_plain(&mut json, "overflow", format_args!("block:{bound}"))
+                        json_plain(&mut json, "overflow", format_args!("block:{bound}"));
                     }
                 }
                 if *strict {
@@ -404,12 +404,8 @@ impl Group {
 impl RawRequest<'_> {
     fn read(self, dialect: Dialect, limits: &Limits) -> Result<Request, Error> {
         let id = required(self.request_id, "requestId")?;
-        let additions = match &self.coachwork {
-            None => false,
-            Some(version) if version.0 == ADDITIONS => true,
-            // A later version: this side does not have it, so the request is one of pure VISS.
-            Some(_) => false,
-        };
+        // Of a later version this side knows nothing: then the request is one of pure VISS.
+        let additions = self.coachwork.as_ref().is_some_and(|version| version.0 == ADDITIONS);
         let authorization = self
             .authorization
             .map(|text| token::from_text(&text.0))

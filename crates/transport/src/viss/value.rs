@@ -4,6 +4,7 @@
 //! *Next:* `point.rs` (a value with its state and time), `request.rs` (a value to set).
 
 use std::borrow::Cow;
+use std::fmt;
 
 use coachwork_vehicle::{DataType, Error, ErrorKind, ScalarType, Value};
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
@@ -130,29 +131,22 @@ pub(crate) fn scalar_text(value: &Value) -> Cow<'_, str> {
         Value::Bool(false) => "false".into(),
         Value::Int(v) => v.to_string().into(),
         Value::Uint(v) => v.to_string().into(),
-        Value::Float(v) => float_text(v.is_finite(), f64::from(*v), v, v.abs()),
-        Value::Double(v) => float_text(v.is_finite(), *v, v, v.abs()),
+        Value::Float(v) => float_text(f64::from(*v), v),
+        Value::Double(v) => float_text(*v, v),
         Value::Text(text) => text.as_ref().into(),
         _ => "".into(),
     }
 }
 
 /// Both formats give the shortest digits that read back the same; the exponent only saves zeros.
-fn float_text<T>(finite: bool, wide: f64, value: &T, size: T) -> Cow<'static, str>
-where
-    T: std::fmt::Display + std::fmt::LowerExp + PartialOrd + From<f32>,
-{
-    if !finite {
-        return if wide.is_nan() {
-            "NaN".into()
-        } else if wide > 0.0 {
-            "Infinity".into()
-        } else {
-            "-Infinity".into()
-        };
+fn float_text(wide: f64, value: &(impl fmt::Display + fmt::LowerExp)) -> Cow<'static, str> {
+    match wide.abs() {
+        size if size.is_nan() => "NaN".into(),
+        f64::INFINITY if wide > 0.0 => "Infinity".into(),
+        f64::INFINITY => "-Infinity".into(),
+        size if size == 0.0 || (1e-5..1e16).contains(&size) => value.to_string().into(),
+        _ => format!("{value:e}").into(),
     }
-    let plain = size == T::from(0.0) || (size >= T::from(1e-5) && size < T::from(1e16));
-    if plain { value.to_string().into() } else { format!("{value:e}").into() }
 }
 
 pub(crate) fn parse_scalar(text: &str, scalar: ScalarType) -> Result<Value, Error> {
@@ -215,7 +209,7 @@ struct TextVisitor;
 impl<'de> Visitor<'de> for TextVisitor {
     type Value = Text<'de>;
 
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string")
     }
 
@@ -255,7 +249,7 @@ struct ValueVisitor;
 impl<'de> Visitor<'de> for ValueVisitor {
     type Value = RawValue<'de>;
 
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string or an array of strings")
     }
 
