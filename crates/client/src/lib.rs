@@ -1,1 +1,22 @@
-//! A remote car as a local Vehicle, over any transport.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../README.md")]
+
+mod backoff;
+mod calls;
+mod catalogue;
+mod client;
+mod connect;
+mod driver;
+mod inbox;
+mod link;
+mod options;
+mod plain;
+mod shared;
+mod slot;
+mod subscription;
+mod watch;
+
+pub use backoff::Backoff;
+pub use client::Client;
+pub use link::Link;
+pub use options::Options;

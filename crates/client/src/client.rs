@@ -1,0 +1,131 @@
+//! The client as an app holds it: a vehicle, and where its link stands.
+//!
+//! *Next:* `calls.rs` (get and set), `watch.rs` (subscribe), `plain.rs` (the same to a server of plain VISS).
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use coachwork_transport::Connector;
+use coachwork_vehicle::{
+    Board, Catalogue, CatalogueCell, Clock, Datapoint, Driver, Each, Error, Get, Receipt, Request, Subscribe,
+    Subscription, Vehicle,
+};
+
+use crate::connect::{Established, establish};
+use crate::driver::Running;
+use crate::link::Link;
+use crate::options::Options;
+use crate::plain::Plain;
+use crate::shared::{Mode, Shared};
+use crate::{calls, catalogue, watch};
+
+/// A car at the other end of a link. Clones are handles to the same client; when the last one is dropped, its subscriptions end and
+/// the link is closed.
+///
+/// The present state of a signal is asked of the gateway; while the link is down, signals are not available
+/// ([`ReasonKind::Link`](coachwork_vehicle::ReasonKind::Link)), a `subscribe` stands and fills when the link comes back, and a `set` is
+/// [`ErrorKind::Unavailable`](coachwork_vehicle::ErrorKind::Unavailable).
+#[derive(Clone)]
+pub struct Client(Arc<Handle>);
+
+struct Handle {
+    shared: Arc<Shared>,
+    plain: Option<Plain>,
+}
+
+impl Client {
+    /// Connects, and learns what the gateway's vehicle has. Spawn the driver: it carries everything.
+    ///
+    /// # Errors
+    /// Why there is no link: [`ErrorKind::Unavailable`](coachwork_vehicle::ErrorKind::Unavailable) where nobody answers,
+    /// [`ErrorKind::Timeout`](coachwork_vehicle::ErrorKind::Timeout) where it took too long, [`ErrorKind::Denied`](coachwork_vehicle::ErrorKind::Denied)
+    /// where the gateway does not let this client in. Nothing is tried again: that begins once a link has stood.
+    pub async fn connect(
+        connector: impl Connector,
+        clock: Arc<dyn Clock>,
+        options: Options,
+    ) -> Result<(Self, Driver), Error> {
+        let connector: Arc<dyn Connector> = Arc::new(connector);
+        let established = establish(connector.as_ref(), clock.as_ref(), &options).await?;
+        let Established { connection, mut session, mut metadata } = established;
+        let left_out = std::mem::take(&mut metadata.skipped);
+        let catalogue = catalogue::first(metadata)?;
+        let mode = if session.has_additions() {
+            Mode::Native(CatalogueCell::new(catalogue))
+        } else {
+            Mode::Plain(Board::new(catalogue, clock.clone()))
+        };
+        session.set_catalogue(match &mode {
+            Mode::Native(cell) => cell.load(),
+            Mode::Plain(board) => board.catalogue(),
+        });
+        let peer: Arc<str> = connector.peer().into();
+        let shared = Arc::new(Shared::new(clock, options, peer, mode, session, left_out));
+        let plain = Plain::of(&shared);
+        let driver = Driver::new(Running::new(shared.clone(), connector, connection).run());
+        Ok((Self(Arc::new(Handle { shared, plain })), driver))
+    }
+
+    /// Where the link stands.
+    pub fn link(&self) -> Link {
+        self.0.shared.link.load()
+    }
+
+    /// Waits until the link stands otherwise than `seen`. Cancel-safe.
+    pub async fn link_other_than(&self, seen: Link) -> Link {
+        self.0.shared.link.wait(|link| *link != seen).await
+    }
+
+    /// The signals that the gateway has and this client does not understand, by path, with the reason.
+    pub fn left_out(&self) -> Vec<(String, Error)> {
+        self.0.shared.left_out()
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Vehicle for Client {
+    fn catalogue(&self) -> Arc<Catalogue> {
+        self.0.shared.catalogue()
+    }
+
+    async fn get(&self, get: Get<'_>) -> Result<Each<Datapoint>, Error> {
+        match &self.0.plain {
+            Some(plain) => plain.get(get.signals).await,
+            None => calls::get(&self.0.shared, get.signals).await,
+        }
+    }
+
+    async fn set(&self, requests: Vec<Request>) -> Result<Each<Receipt>, Error> {
+        match &self.0.plain {
+            Some(plain) => plain.set(requests).await,
+            None => calls::set(&self.0.shared, requests).await,
+        }
+    }
+
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, Error> {
+        match &self.0.plain {
+            Some(plain) => plain.subscribe(subscribe).await,
+            None => watch::subscribe(&self.0.shared, subscribe).await,
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the vehicle at {}", self.0.shared.peer)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({}, {})", self.0.shared.peer, self.link())
+    }
+}

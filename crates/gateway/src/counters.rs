@@ -1,0 +1,71 @@
+//! What a gateway has done, in numbers that only grow, but for how many are here now.
+//!
+//! *Invariant:* counting never waits and never fails.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a gateway has done since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Connections that stand now.
+    pub connections: u64,
+    /// Connections that came to stand.
+    pub accepted: u64,
+    /// Peers that were turned away, or whose handshake failed.
+    pub turned_away: u64,
+    /// Connections that the gateway cut off: a broken protocol, a peer that reads nothing, an idle one.
+    pub cut_off: u64,
+    /// Subscriptions that stand now.
+    pub subscriptions: u64,
+    /// Requests that were answered, refusals included.
+    pub requests: u64,
+    /// Datapoints that were sent to subscribers.
+    pub datapoints: u64,
+    /// Datapoints that were lost to slow subscribers, who were told.
+    pub lagged: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    pub(crate) connections: Count,
+    pub(crate) accepted: Count,
+    pub(crate) turned_away: Count,
+    pub(crate) cut_off: Count,
+    pub(crate) subscriptions: Count,
+    pub(crate) requests: Count,
+    pub(crate) datapoints: Count,
+    pub(crate) lagged: Count,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    pub(crate) fn take(&self, less: u64) {
+        self.0.fetch_sub(less, Ordering::Relaxed);
+    }
+
+    pub(crate) fn load(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Counted {
+    pub(crate) fn snapshot(&self) -> Counters {
+        Counters {
+            connections: self.connections.load(),
+            accepted: self.accepted.load(),
+            turned_away: self.turned_away.load(),
+            cut_off: self.cut_off.load(),
+            subscriptions: self.subscriptions.load(),
+            requests: self.requests.load(),
+            datapoints: self.datapoints.load(),
+            lagged: self.lagged.load(),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! A gateway: who may come in, what they may hold, and what all connections share.
+//!
+//! *Next:* `serve.rs` (a listener becomes connections), `peer.rs` (one connection).
+
+use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coachwork_transport::Listener;
+use coachwork_vehicle::{Admission, Clock, Driver};
+use futures_util::future::{Either, select};
+
+use crate::counters::{Counted, Counters};
+use crate::door::Door;
+use crate::drain::Drain;
+use crate::encoded::{Described, Events};
+use crate::keys::Keys;
+use crate::options::Options;
+use crate::serve::Serving;
+
+/// Serves vehicles to peers. Clones are handles to the same gateway: it may serve any number of transports at once.
+///
+/// Peers speak COVESA VISS, version 2 or 3; those that ask for it get what VISS cannot say as additional members.
+#[derive(Clone)]
+pub struct Gateway(Arc<Shared>);
+
+/// What all connections of a gateway share.
+pub(crate) struct Shared {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) options: Options,
+    pub(crate) door: Door,
+    pub(crate) counted: Counted,
+    pub(crate) drain: Drain,
+    pub(crate) keys: Keys,
+    pub(crate) events: Events,
+    pub(crate) metadata: Described,
+}
+
+impl Gateway {
+    /// A gateway that lets in whom `admission` admits, within `options`, and measures time with `clock`.
+    pub fn new(admission: Arc<dyn Admission>, clock: Arc<dyn Clock>, options: Options) -> Self {
+        let door = Door::new(admission, clock.clone(), options.admissions);
+        Self(Arc::new(Shared {
+            clock,
+            options,
+            door,
+            counted: Counted::default(),
+            drain: Drain::default(),
+            keys: Keys::new(),
+            events: Events::default(),
+            metadata: Described::default(),
+        }))
+    }
+
+    /// Serves whoever arrives at `listener`, until it ends or the gateway is shut down. Dropping the driver cuts its connections.
+    pub fn serve(&self, listener: impl Listener) -> Driver {
+        Driver::new(Serving::new(self.0.clone(), listener).run())
+    }
+
+    /// What it has done so far.
+    pub fn counters(&self) -> Counters {
+        self.0.counted.snapshot()
+    }
+
+    /// Shuts down in good order: nobody new is let in, requests in flight are answered, then each peer is told that the gateway goes away.
+    /// After `within`, whoever is still there is cut off. Completes when all connections have ended; dropping it does not undo it.
+    pub async fn shutdown(&self, within: Duration) {
+        self.0.drain.begin(self.0.clock.monotonic().saturating_add(within));
+        self.0.drain.emptied(|| self.0.counted.connections.load() == 0).await;
+    }
+}
+
+impl Shared {
+    /// What `work` yields, or `None` when it takes longer.
+    pub(crate) async fn within<T>(&self, time: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let timer = self.clock.sleep_until(self.clock.monotonic().saturating_add(time));
+        match select(pin!(work), timer).await {
+            Either::Left((done, _)) => Some(done),
+            Either::Right(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gateway({} connections)", self.0.counted.connections.load())
+    }
+}

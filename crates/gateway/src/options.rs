@@ -1,0 +1,55 @@
+//! What a gateway allows: per peer, and in all.
+//!
+//! *Invariant:* everything that a peer can make the gateway hold has a bound here or in transport's `Limits`.
+
+use std::time::Duration;
+
+use coachwork_transport::Limits;
+
+/// What a gateway allows. Start from `Options::default()` and change what should differ.
+///
+/// ```
+/// use coachwork_gateway::Options;
+/// let mut options = Options::default();
+/// options.connections = 64;
+/// options.limits.subscriptions = 16;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// What one connection may hold: requests in flight, subscriptions, receipts, paths in a request. Sizes of messages are checked by the
+    /// transport, which takes limits of its own.
+    pub limits: Limits,
+    /// How many connections stand at once. Default 1,024.
+    pub connections: usize,
+    /// How many connections one host may have, by its address; a link within this machine is not counted. Default 64.
+    pub connections_per_host: usize,
+    /// How many peers may be in their handshake at once. Default 64.
+    pub handshakes: usize,
+    /// How long a handshake may take. Default 10 seconds.
+    pub handshake_time: Duration,
+    /// How long a peer may leave what waits for it unread before it is cut off. Default 30 seconds.
+    pub write_time: Duration,
+    /// How long a peer without subscriptions may be silent before it is cut off. Default 10 minutes.
+    pub idle_time: Duration,
+    /// How many admissions are remembered, each for one credential. Default 1,024.
+    pub admissions: usize,
+    /// Whether peers may come over links that others can read or change. Default no: such a peer is turned away with a word.
+    pub plain_links: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            connections: 1024,
+            connections_per_host: 64,
+            handshakes: 64,
+            handshake_time: Duration::from_secs(10),
+            write_time: Duration::from_secs(30),
+            idle_time: Duration::from_secs(600),
+            admissions: 1024,
+            plain_links: false,
+        }
+    }
+}
