@@ -63,6 +63,8 @@ pub struct MemoryConnection {
     fed: VecDeque<Message>,
     fed_bytes: usize,
     closed: Option<CloseReason>,
+    /// What ended it, once a call has said so: every later call says the same.
+    failed: Option<TransportError>,
 }
 
 /// Takes in what a [`MemoryConnector`] connects.
@@ -129,6 +131,7 @@ fn joined(limits: &Limits, here: Info, there: Info) -> (MemoryConnection, Memory
         fed: VecDeque::new(),
         fed_bytes: 0,
         closed: None,
+        failed: None,
     };
     (end(here, one.clone(), two.clone()), end(there, two, one))
 }
@@ -151,6 +154,9 @@ fn wake(waker: Option<Waker>) {
 
 impl MemoryConnection {
     fn still_open(&self) -> Result<(), TransportError> {
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
         match &self.closed {
             Some(reason) => {
                 Err(TransportError::Closed { peer: self.info.peer.clone(), reason: reason.clone() })
@@ -159,12 +165,13 @@ impl MemoryConnection {
         }
     }
 
-    fn ended(&self, end: Option<End>) -> TransportError {
+    fn ended(&mut self, end: Option<End>) -> TransportError {
         let peer = self.info.peer.clone();
-        match end {
+        let error = match end {
             Some(End::Closed(reason)) => TransportError::Closed { peer, reason },
             Some(End::Dropped) | None => TransportError::io(peer, io::ErrorKind::ConnectionReset.into()),
-        }
+        };
+        self.failed.insert(error).clone()
     }
 
     /// Moves what was fed into the pipe, until nothing is left or, if not `all`, there is room to feed more.
@@ -211,6 +218,7 @@ impl Connection for MemoryConnection {
             return Poll::Ready(Ok(message));
         }
         if let Some(end) = flow.ended.clone() {
+            drop(flow);
             return Poll::Ready(Err(self.ended(Some(end))));
         }
         flow.reader = Some(cx.waker().clone());
@@ -218,7 +226,7 @@ impl Connection for MemoryConnection {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        if self.closed.is_none() && self.fed_bytes < self.limits.write_buffer {
+        if self.still_open().is_ok() && self.fed_bytes < self.limits.write_buffer {
             return Poll::Ready(Ok(()));
         }
         self.push(cx, false)
