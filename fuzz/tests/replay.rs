@@ -36,3 +36,18 @@ fn decode_roundtrip() {
 fn key_set() {
     replay("key_set", coachwork_fuzz::key_set::run);
 }
+
+#[test]
+fn candump_line() {
+    replay("candump_line", coachwork_fuzz::candump_line::run);
+}
+
+#[test]
+fn mapping() {
+    replay("mapping", coachwork_fuzz::mapping::run);
+}
+
+#[test]
+fn session_bytes() {
+    replay("session_bytes", coachwork_fuzz::session_bytes::run);
+}
