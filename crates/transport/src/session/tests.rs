@@ -611,3 +611,89 @@ fn an_unsubscribe_is_taken_even_when_too_many_requests_wait() {
     let again = format!(r#"{{"action":"unsubscribe","requestId":"x","subscriptionId":"{subscription}"}}"#);
     assert!(matches!(pair.server.receive(&Message::text(again), moment(0)), Received::Reply(_)));
 }
+
+/// What a server says to a message, with `answer` where it is a request.
+fn said(dialect: Dialect, text: &str, answer: &Answer) -> String {
+    let mut server = ServerSession::new(dialect, Credential::None, &Limits::default());
+    let subscribe = r#"{"action":"subscribe","path":"Vehicle.Speed","filter":{"type":"timebased","parameter":{"period":"9"}},"requestId":"0"}"#;
+    let Received::Call { ticket, .. } = server.receive(&Message::text(subscribe), moment(0)) else {
+        panic!()
+    };
+    server.answer(ticket, &Answer::Subscribed { refused: Vec::new() }, moment(0)).unwrap();
+    let said = match server.receive(&Message::text(text), moment(0)) {
+        Received::Call { ticket, .. } => server.answer(ticket, answer, moment(0)).unwrap(),
+        Received::Reply(reply) => reply,
+    };
+    String::from_utf8(said.to_vec()).unwrap()
+}
+
+#[test]
+fn answers_look_as_each_dialect_has_them() {
+    use Dialect::{V2, V3};
+    let speed = || Ok(Datapoint::valid(50.25_f32, moment(0).time));
+    let one = Answer::Points(vec![("Vehicle.Speed".to_owned(), speed())]);
+    let gone = Answer::Points(vec![(
+        "Vehicle.Soul".to_owned(),
+        Err(Error::new(ErrorKind::UnknownSignal, "no such signal").on_path("Vehicle.Soul")),
+    )]);
+    let get = r#"{"action":"get","path":"Vehicle/Speed","requestId":"8"}"#;
+    let several = r#"{"action":"get","path":"Vehicle","filter":{"variant":"paths","parameter":["S*"]},"requestId":"8"}"#;
+    let listed = several.replace("S*", "*");
+    let unsubscribe = r#"{"action":"unsubscribe","subscriptionId":"1","requestId":"8"}"#;
+    let ts = r#""ts":"2023-11-14T22:13:20Z"}"#;
+    let item = format!(r#"{{"path":"Vehicle.Speed","dp":{{"value":"50.25",{ts}}}"#);
+    for (dialect, text, answer, wanted) in [
+        (V3, get, &one, format!(r#"{{"action":"get","requestId":"8","data":{item},{ts}"#)),
+        (V2, get, &one, format!(r#"{{"action":"get","requestId":"8","data":{item},{ts}"#)),
+        (V3, &listed, &one, format!(r#"{{"action":"get","requestId":"8","data":[{item}],{ts}"#)),
+        (
+            V3,
+            get,
+            &gone,
+            format!(
+                r#"{{"action":"get","requestId":"8","error":{{"number":"404","reason":"unavailable_data","description":"Vehicle.Soul: no such signal"}},{ts}"#
+            ),
+        ),
+        (
+            V2,
+            get,
+            &gone,
+            format!(
+                r#"{{"action":"get","requestId":"8","error":{{"number":404,"reason":"unavailable_data","message":"Vehicle.Soul: no such signal"}},{ts}"#
+            ),
+        ),
+        (V3, unsubscribe, &Answer::Unsubscribed, format!(r#"{{"action":"unsubscribe","requestId":"8",{ts}"#)),
+        (
+            V2,
+            unsubscribe,
+            &Answer::Unsubscribed,
+            format!(r#"{{"action":"unsubscribe","requestId":"8","subscriptionId":"1",{ts}"#),
+        ),
+        (
+            V3,
+            r#"{"action":"subscribe","path":"Vehicle.Speed","requestId":"8"}"#,
+            &one,
+            format!(
+                r#"{{"action":"subscribe","requestId":"8","error":{{"number":"400","reason":"bad_request","description":"a subscription without a filter"}},{ts}"#
+            ),
+        ),
+        (
+            V2,
+            r#"{"action":"subscribe","path":"Vehicle.Speed","requestId":"8"}"#,
+            &Answer::Subscribed { refused: Vec::new() },
+            format!(r#"{{"action":"subscribe","requestId":"8","subscriptionId":"2",{ts}"#),
+        ),
+        (
+            V3,
+            "[",
+            &one,
+            format!(
+                r#"{{"error":{{"number":"400","reason":"bad_request","description":"not a request: EOF while parsing a list at line 1 column 1"}},{ts}"#
+            ),
+        ),
+    ] {
+        assert_eq!(said(dialect, text, answer), wanted, "{text}");
+    }
+    let star = said(V3, several, &one);
+    assert!(star.contains("is not a name"), "a star stands for a whole name: {star}");
+}

@@ -46,3 +46,25 @@ impl Form {
         Self { dialect, additions: true }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subprotocol_decides_the_dialect() {
+        for name in Dialect::SUBPROTOCOLS {
+            assert!(Dialect::of_subprotocol(Some(name)).is_some(), "{name}");
+        }
+        for (name, dialect) in [
+            (None, Some(Dialect::V3)),
+            (Some("VISSv3"), Some(Dialect::V3)),
+            (Some("VISS-noenc"), Some(Dialect::V3)),
+            (Some("VISSv2"), Some(Dialect::V2)),
+            (Some("VISS-protoenc"), None),
+            (Some("graphql"), None),
+        ] {
+            assert_eq!(Dialect::of_subprotocol(name), dialect, "{name:?}");
+        }
+    }
+}

@@ -3,6 +3,8 @@
 //! *Invariant:* `decode(encode(request)) == request`; a message that is not decoded completely is an error, unknown members aside.
 //! *Next:* `filter.rs` (the `filter` member), `session/server.rs` (which hands requests out), `session/client.rs` (which writes them).
 
+mod read;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,15 +13,15 @@ use bytes::Bytes;
 use coachwork_vehicle::{
     Catalogue, Credential, Error, ErrorKind, Filter, Key, Overflow, Set, SignalId, Subscribe,
 };
-use serde::Deserialize;
 
+use self::read::{Outline, RawRequest};
 use super::dialect::Dialect;
 use super::filter::{self, Filters};
 use super::json::{Json, checked};
 use super::target::Target;
 use super::token;
-use super::trigger::{Standard, Trigger, number};
-use super::value::{RawValue, Text, WireValue};
+use super::trigger::{Standard, Trigger};
+use super::value::{Text, WireValue};
 use crate::limits::Limits;
 use crate::message::Message;
 
@@ -130,75 +132,6 @@ pub struct BadRequest {
     pub action: Option<String>,
     /// What is wrong.
     pub error: Error,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawRequest<'a> {
-    #[serde(borrow)]
-    action: Text<'a>,
-    #[serde(borrow)]
-    request_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    path: Option<Text<'a>>,
-    #[serde(borrow)]
-    value: Option<RawValue<'a>>,
-    filter: Option<serde_json::Value>,
-    #[serde(borrow)]
-    authorization: Option<Text<'a>>,
-    #[serde(borrow)]
-    subscription_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    data: Option<Vec<RawSetItem<'a>>>,
-    #[serde(borrow)]
-    within: Option<Text<'a>>,
-    #[serde(borrow)]
-    key: Option<Text<'a>>,
-    #[serde(borrow)]
-    coachwork: Option<Text<'a>>,
-    #[serde(borrow)]
-    signals: Option<Vec<RawGroup<'a>>>,
-    #[serde(borrow)]
-    overflow: Option<Text<'a>>,
-    #[serde(borrow)]
-    strict: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct RawSetItem<'a> {
-    #[serde(borrow)]
-    path: Text<'a>,
-    #[serde(borrow)]
-    value: RawValue<'a>,
-    #[serde(borrow)]
-    within: Option<Text<'a>>,
-    #[serde(borrow)]
-    key: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawGroup<'a> {
-    #[serde(borrow)]
-    paths: Vec<Text<'a>>,
-    #[serde(borrow)]
-    change: Option<Text<'a>>,
-    #[serde(borrow)]
-    at_most_every: Option<Text<'a>>,
-    #[serde(borrow)]
-    every: Option<Text<'a>>,
-    #[serde(borrow)]
-    range: Option<(Text<'a>, Text<'a>)>,
-}
-
-/// What is read of a message that is no request.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Outline<'a> {
-    #[serde(borrow)]
-    action: Option<Text<'a>>,
-    #[serde(borrow)]
-    request_id: Option<Text<'a>>,
 }
 
 impl Request {
@@ -401,141 +334,6 @@ impl Group {
     }
 }
 
-impl RawRequest<'_> {
-    fn read(self, dialect: Dialect, limits: &Limits) -> Result<Request, Error> {
-        let id = required(self.request_id, "requestId")?;
-        // Of a later version this side knows nothing: then the request is one of pure VISS.
-        let additions = self.coachwork.as_ref().is_some_and(|version| version.0 == ADDITIONS);
-        let authorization = self
-            .authorization
-            .map(|text| token::from_text(&text.0))
-            .transpose()?
-            .map(|token| Credential::Token(token.into()));
-        let filters = match &self.filter {
-            Some(filter) => filter::read(filter, limits)?,
-            None => Filters::default(),
-        };
-        let has_filter = self.filter.is_some();
-        let target = |path: Option<Text<'_>>, paths: Option<Vec<String>>| {
-            let path = path.ok_or_else(|| invalid("a request without a path"))?;
-            match paths {
-                Some(paths) => Target::below(&path.0, paths),
-                None if path.0.is_empty() => Ok(Target::everything()),
-                None => Target::path(&path.0),
-            }
-        };
-        let call = match self.action.0.as_ref() {
-            "get" => {
-                if filters.standard != Standard::None {
-                    return Err(invalid("a get takes the filters paths and metadata"));
-                }
-                let target = target(self.path, filters.paths)?;
-                match filters.metadata {
-                    Some(generations) => Call::Metadata { target, generations },
-                    None if target == Target::everything() => return Err(invalid("a path is empty")),
-                    None => Call::Get(target),
-                }
-            }
-            "set" => {
-                if has_filter {
-                    return Err(invalid("a set takes no filter"));
-                }
-                let items = match (self.path, self.value, self.data) {
-                    (Some(path), Some(value), None) => {
-                        vec![RawSetItem { path, value, within: self.within, key: self.key }]
-                    }
-                    (None, None, Some(items)) if !items.is_empty() => items,
-                    _ => return Err(invalid("a set has a path and a value, or data with some")),
-                };
-                at_most(items.len(), limits.paths, "paths")?;
-                Call::Set(items.into_iter().map(RawSetItem::read).collect::<Result<_, _>>()?)
-            }
-            "subscribe" => match self.signals {
-                Some(groups) if self.path.is_none() && !has_filter => {
-                    let wanted = groups_of(groups, self.overflow.as_ref(), self.strict.as_ref())?;
-                    at_most(wanted.count(), limits.paths, "paths")?;
-                    Call::Subscribe(wanted)
-                }
-                Some(_) => return Err(invalid("a subscription has signals, or a path and a filter")),
-                None if !has_filter && dialect == Dialect::V3 => {
-                    return Err(invalid("a subscription without a filter"));
-                }
-                None if filters.metadata.is_some() => {
-                    return Err(invalid("a subscription takes no metadata filter"));
-                }
-                None => {
-                    let target = target(self.path, filters.paths)?;
-                    if target == Target::everything() {
-                        return Err(invalid("a path is empty"));
-                    }
-                    Call::Subscribe(Wanted::Standard { target, filter: filters.standard })
-                }
-            },
-            "unsubscribe" => {
-                Call::Unsubscribe(SubscriptionId(required(self.subscription_id, "subscriptionId")?.into()))
-            }
-            other => {
-                let shown: String = other.chars().take(40).collect();
-                return Err(invalid(format!("{shown:?} is no action")));
-            }
-        };
-        Ok(Request { id, additions, authorization, call })
-    }
-}
-
-impl RawSetItem<'_> {
-    fn read(self) -> Result<SetItem, Error> {
-        let path = Target::path(&self.path.0)?.root().to_owned();
-        let value = self.value.into_wire().ok_or_else(|| {
-            Error::new(ErrorKind::WrongType, "a value is a string, or an array of such").on_path(&path)
-        })?;
-        let within = self.within.as_ref().map(duration).transpose()?;
-        let key = self.key.map(|key| Key::new(&key.0)).transpose().map_err(|why| invalid(why.to_string()))?;
-        Ok(SetItem { path, value, within, key })
-    }
-}
-
-fn groups_of(
-    groups: Vec<RawGroup<'_>>,
-    overflow: Option<&Text<'_>>,
-    strict: Option<&Text<'_>>,
-) -> Result<Wanted, Error> {
-    let mut out = Vec::with_capacity(groups.len());
-    for group in groups {
-        let paths =
-            group.paths.into_iter().map(|path| Target::path(&path.0).map(|target| target.root().to_owned()));
-        let bound = |text: &Text<'_>| match text.0.as_ref() {
-            "Infinity" => Ok(f64::INFINITY),
-            "-Infinity" => Ok(f64::NEG_INFINITY),
-            text => number(text).ok_or_else(|| invalid("a bound is a number")),
-        };
-        let mut filter = Filter::new();
-        filter.change = group.change.as_ref().map(bound).transpose()?;
-        filter.at_most_every = group.at_most_every.as_ref().map(duration).transpose()?;
-        filter.every = group.every.as_ref().map(duration).transpose()?;
-        filter.range =
-            group.range.map(|(low, high)| Ok::<_, Error>((bound(&low)?, bound(&high)?))).transpose()?;
-        out.push(Group { paths: paths.collect::<Result<_, _>>()?, filter });
-    }
-    let overflow = match overflow.map(|text| text.0.as_ref()) {
-        None | Some("latest") => Overflow::Latest,
-        Some(text) => {
-            let bound = |text: &str| text.parse().map_err(|_| invalid("the bound of a queue is a number"));
-            match text.split_once(':') {
-                Some(("queue", count)) => Overflow::Queue(bound(count)?),
-                Some(("block", count)) => Overflow::Block(bound(count)?),
-                _ => return Err(invalid("an overflow is latest, queue:n or block:n")),
-            }
-        }
-    };
-    let strict = match strict.map(|text| text.0.as_ref()) {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(invalid("strict is true or false")),
-    };
-    Ok(Wanted::Groups { groups: out, overflow, strict })
-}
-
 fn write_target(json: &mut Json, target: &Target, dialect: Dialect, filters: &Filters) {
     json.member("path", target.root());
     let paths = (!target.is_single()).then(|| target.relative());
@@ -548,21 +346,6 @@ fn json_plain(json: &mut Json, key: &str, value: impl fmt::Display) {
 
 fn float(value: f64) -> String {
     super::value::scalar_text(&value.into()).into_owned()
-}
-
-fn duration(text: &Text<'_>) -> Result<Duration, Error> {
-    let nanoseconds = text.0.parse().map_err(|_| invalid("a duration is a whole number of nanoseconds"))?;
-    Ok(Duration::from_nanos(nanoseconds))
-}
-
-fn required(text: Option<Text<'_>>, member: &str) -> Result<String, Error> {
-    match text {
-        Some(text) if text.0.len() > MAX_ID => {
-            Err(invalid(format!("{member} is longer than {MAX_ID} bytes")))
-        }
-        Some(text) if !text.0.is_empty() => Ok(text.0.into_owned()),
-        _ => Err(invalid(format!("a request without {member}"))),
-    }
 }
 
 pub(crate) fn at_most(count: usize, limit: usize, what: &str) -> Result<(), Error> {
@@ -597,5 +380,4 @@ impl fmt::Debug for Request {
 }
 
 #[cfg(test)]
-#[path = "request_tests.rs"]
 mod tests;

@@ -50,7 +50,7 @@ fn operator() -> impl Strategy<Value = Operator> {
     ])
 }
 
-use super::super::trigger::Operator;
+use crate::viss::trigger::Operator;
 
 fn standard() -> impl Strategy<Value = Standard> {
     prop_oneof![
