@@ -69,7 +69,7 @@ macro_rules! __vehicle_clauses {
             rights V43 v43_a_superseded_catalogue_says_so,
             link V44 v44_a_lost_link_is_not_available_and_no_end,
             link V45 v45_a_mended_link_heals,
-            link V46 v46_a_lost_link_settles_open_requests,
+            link V46 v46_a_request_without_a_link_is_not_confirmed,
         }
     };
 }

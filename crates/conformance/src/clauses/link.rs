@@ -11,7 +11,7 @@ const NO_LINK: &str = "the subject has no means to cut its link";
 pub(super) async fn v44_a_lost_link_is_not_available_and_no_end(_: &dyn Vehicle, t: &Trial) -> Ran {
     let probe = need!(t.probe(1), "no signal can be made to report");
     begin(t, &probe).await?;
-    let mut watch = t.watch(Subscribe::to([probe.id])).await?;
+    let mut watch = t.watch(Subscribe::to([probe.id]).on_change()).await?;
     if t.switch(false).is_none() {
         return Ok(Verdict::Skipped(NO_LINK.into()));
     }
@@ -32,7 +32,7 @@ pub(super) async fn v44_a_lost_link_is_not_available_and_no_end(_: &dyn Vehicle,
 pub(super) async fn v45_a_mended_link_heals(_: &dyn Vehicle, t: &Trial) -> Ran {
     let probe = need!(t.probe(2), "no signal can be made to report two values");
     begin(t, &probe).await?;
-    let mut watch = t.watch(Subscribe::to([probe.id])).await?;
+    let mut watch = t.watch(Subscribe::to([probe.id]).queue(256)).await?;
     if t.switch(false).is_none() {
         return Ok(Verdict::Skipped(NO_LINK.into()));
     }
@@ -54,7 +54,7 @@ pub(super) async fn v45_a_mended_link_heals(_: &dyn Vehicle, t: &Trial) -> Ran {
     }
 }
 
-pub(super) async fn v46_a_lost_link_settles_open_requests(car: &dyn Vehicle, t: &Trial) -> Ran {
+pub(super) async fn v46_a_request_without_a_link_is_not_confirmed(car: &dyn Vehicle, t: &Trial) -> Ran {
     let actuator = need!(t.actuator(1), "no actuator may be moved");
     if t.switch(false).is_none() {
         return Ok(Verdict::Skipped(NO_LINK.into()));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coachwork_vehicle::{Error, ErrorKind, Event, Get, Permission, State, Subscribe, Vehicle};
+use coachwork_vehicle::{Error, ErrorKind, Event, Get, Permission, State, Subscribe, Subscription, Vehicle};
 
 use super::subscribe::begin;
 use crate::trial::{Chosen, Trial, ensure, need, report};
@@ -81,34 +81,30 @@ pub(super) async fn v42_a_right_that_returns_brings_the_present_value(_: &dyn Ve
     let mut watch = t.watch(Subscribe::to([probe.id]).on_change().queue(256)).await?;
     need!(t.govern(&probe.path, denied()), "the subject has no means to change rights");
     shown(t, &probe, |read| matches!(read, Permission::Denied(_))).await?;
+    told(t, &mut watch, &probe, |read| matches!(read, Permission::Denied(_))).await?;
     report!(t, &[(&probe.path, State::Valid(probe.value(1)))]);
     t.settle().await;
     t.govern(&probe.path, Permission::Yes);
-    shown(t, &probe, |read| *read == Permission::Yes).await?;
-    let mut returned = false;
+    told(t, &mut watch, &probe, |read| *read == Permission::Yes).await?;
+    let points = t.points(&mut watch).await?;
+    let state = points.first().map(|(_, point)| &point.state);
+    let present = matches!(state, Some(State::Valid(value)) if value.same(&probe.value(1)));
+    ensure!(present, "the value was {} when the right returned, delivered is {state:?}", probe.value(1));
+    Ok(Verdict::Passed)
+}
+
+/// Waits until a subscription tells of a right.
+async fn told(
+    t: &Trial,
+    watch: &mut Subscription,
+    probe: &Chosen,
+    right: impl Fn(&Permission) -> bool,
+) -> Result<(), Failure> {
     loop {
-        match t.next(&mut watch).await? {
-            Event::Access(changes) => returned |= changes.contains(&(probe.id, Permission::Yes)),
-            Event::Changed(points) if returned => {
-                let first = points.iter().next().map(|(_, point)| point.state.clone());
-                let present = matches!(&first, Some(State::Valid(value)) if value.same(&probe.value(1)));
-                ensure!(
-                    present,
-                    "the value was {} when the right returned, delivered is {first:?}",
-                    probe.value(1)
-                );
-                return Ok(Verdict::Passed);
-            }
-            // A reader that did not look while the right was away may be told nothing of that: only the present value.
-            Event::Changed(points) => {
-                let only =
-                    points.iter().all(|(_, point)| point.value().is_some_and(|v| v.same(&probe.value(1))));
-                ensure!(only, "a value is delivered without the right to it: {points:?}");
-                return Ok(Verdict::Passed);
-            }
-            other => {
-                return Err(Failure::new(format!("a right returned, and the subscription tells {other:?}")));
-            }
+        if let Event::Access(changes) = t.next(watch).await?
+            && changes.iter().any(|(id, read)| *id == probe.id && right(read))
+        {
+            return Ok(());
         }
     }
 }
