@@ -1,6 +1,5 @@
-//! CAN buses and logs as frames; with a database and a mapping, a bus or a log is a Vehicle.
-
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../README.md")]
 
 pub mod bus;
 mod channel;
