@@ -75,7 +75,8 @@ impl Options {
     /// As for [`load`](Self::load).
     pub fn load_text(self, text: &str) -> Result<Loaded, LoadError> {
         let mut diagnostics = Diagnostics::default();
-        let (statements, read_twice) = parse::parse(text, &mut diagnostics)?;
+        let (mut statements, read_twice) = parse::parse(text, &mut diagnostics)?;
+        statements.gather_independent();
         let database = assemble::assemble(&statements, &mut diagnostics);
         let diagnostics = diagnostics.finish(text);
         if self.strict && !diagnostics.is_empty() {
