@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 pub use cell::CatalogueCell;
 pub use entry::{Access, Entry, EntryError, Kind, Permission, UnknownKind};
 
-use self::cell::Line;
+use self::cell::{Line, Origin};
 use crate::datapoint::Reason;
 use crate::error::{Error, ErrorKind};
 use crate::path::{Path, PathError, Pattern};
@@ -85,6 +85,7 @@ pub struct Catalogue {
     facts: Arc<Facts>,
     revision: u64,
     line: Arc<Line>,
+    below: Option<Arc<Origin>>,
 }
 
 struct Tree {
@@ -133,6 +134,7 @@ impl Catalogue {
             facts: Arc::new(facts),
             revision: 0,
             line: Line::new(0),
+            below: None,
         };
         empty.grown(entries)
     }
@@ -293,12 +295,6 @@ impl Catalogue {
     /// The signals whose paths match `pattern`, in the order of their rows.
     pub fn find(&self, pattern: &Pattern) -> Vec<SignalId> {
         self.iter().filter(|(_, entry)| pattern.matches(entry.path())).map(|(id, _)| id).collect()
-    }
-
-    /// Completes when the vehicle has a newer snapshot than this one: then ask it for its catalogue again.
-    /// Cancel-safe. A catalogue that no vehicle has taken over is never superseded.
-    pub async fn superseded(&self) {
-        self.line.passed(self.revision).await;
     }
 
     /// The id of the typed constant in row `constant` of `vss::CONSTANTS`, through a table.

@@ -207,13 +207,12 @@ impl Subscription {
 
     /// The right to read a signal: the first gate that takes it away decides.
     fn permission(&self, signal: SignalId) -> Permission {
-        self.gates
-            .iter()
-            .filter_map(|watch| watch.seen.access(signal).ok())
-            .map(|access| &access.read)
-            .find(|read| **read != Permission::Yes)
-            .cloned()
-            .unwrap_or(Permission::Yes)
+        let read = |watch: &Watch| match watch.seen.access(signal) {
+            Ok(access) => access.read.clone(),
+            // A gate that does not know the signal does not open it.
+            Err(error) => Permission::denied(error.message()),
+        };
+        self.gates.iter().map(read).find(|read| *read != Permission::Yes).unwrap_or(Permission::Yes)
     }
 }
 

@@ -5,8 +5,11 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
+use std::task::Poll;
 
 use super::Catalogue;
 use crate::bell::{Bell, Listener};
@@ -14,7 +17,8 @@ use crate::sync::{lock, read, write};
 
 /// The present catalogue of a vehicle or wrapper, replaced as a whole.
 ///
-/// Each cell numbers its own snapshots: a wrapper's catalogue keeps the ids of what it wraps, but is superseded by its own cell.
+/// Each cell numbers its own snapshots. A wrapper's catalogue keeps the ids of what it wraps, and is superseded by its own cell as well as
+/// by that of the vehicle below it.
 pub struct CatalogueCell {
     present: RwLock<Arc<Catalogue>>,
     /// Held by whoever replaces.
@@ -32,7 +36,8 @@ impl CatalogueCell {
     /// A cell that begins with `catalogue`.
     pub fn new(catalogue: Catalogue) -> Self {
         let line = Line::new(catalogue.revision);
-        let first = Catalogue { line: line.clone(), ..catalogue };
+        let revision = catalogue.revision;
+        let first = catalogue.moved_to(&line, revision);
         Self { present: RwLock::new(Arc::new(first)), replacing: Mutex::new(()), line }
     }
 
@@ -58,8 +63,8 @@ impl CatalogueCell {
             let _replacing = lock(&self.replacing);
             let present = self.load();
             let revision = present.revision + 1;
-            let next = Arc::new(Catalogue { revision, line: self.line.clone(), ..next(&present)? });
-            *write(&self.present) = next;
+            let next = next(&present)?.moved_to(&self.line, revision);
+            *write(&self.present) = Arc::new(next);
             self.line.revision.store(revision, Ordering::Release);
         }
         self.line.replaced.ring();
@@ -88,14 +93,45 @@ impl Line {
         Arc::new(Self { revision: AtomicU64::new(revision), replaced: Bell::default() })
     }
 
-    /// Completes when the newest revision is above `seen`.
-    pub(super) async fn passed(&self, seen: u64) {
-        loop {
-            let replaced = self.replaced.listen();
-            if self.revision.load(Ordering::Acquire) > seen {
-                return;
+    fn has_passed(&self, seen: u64) -> bool {
+        self.revision.load(Ordering::Acquire) > seen
+    }
+}
+
+/// A snapshot in the line of its cell, and the one that it was made of in another cell's.
+pub(super) struct Origin {
+    line: Arc<Line>,
+    revision: u64,
+    below: Option<Arc<Origin>>,
+}
+
+impl Catalogue {
+    /// This snapshot in the line of a cell; where it comes from another cell's, it remembers that one.
+    fn moved_to(self, line: &Arc<Line>, revision: u64) -> Self {
+        let below = if Arc::ptr_eq(&self.line, line) {
+            self.below
+        } else {
+            Some(Arc::new(Origin { line: self.line, revision: self.revision, below: self.below }))
+        };
+        Self { line: line.clone(), revision, below, ..self }
+    }
+
+    /// Completes when the vehicle has a newer snapshot than this one, or a vehicle below it has: then ask it for its catalogue
+    /// again. Cancel-safe. A catalogue that no vehicle has taken over is never superseded.
+    pub async fn superseded(&self) {
+        let below = std::iter::successors(self.below.as_deref(), |origin| origin.below.as_deref());
+        let below = below.map(|origin| (&origin.line, origin.revision));
+        let lines: Vec<_> = std::iter::once((&self.line, self.revision)).chain(below).collect();
+        // Listened to before they are looked at, so that no replacement is missed.
+        let mut listeners: Vec<_> = lines.iter().map(|(line, _)| line.replaced.listen()).collect();
+        poll_fn(|cx| {
+            // Each is polled until it waits: it keeps the waker.
+            for listener in &mut listeners {
+                while Pin::new(&mut *listener).poll(cx).is_ready() {}
             }
-            replaced.await;
-        }
+            let passed = lines.iter().any(|(line, seen)| line.has_passed(*seen));
+            if passed { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 }

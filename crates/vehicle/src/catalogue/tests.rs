@@ -108,14 +108,24 @@ fn a_cell_numbers_its_snapshots_and_wakes_holders() {
 }
 
 #[test]
-fn a_wrappers_cell_supersedes_its_own_snapshots_alone() {
+fn a_wrappers_snapshot_is_superseded_by_its_own_cell_and_by_the_one_below() {
     let inner = CatalogueCell::new(three());
     let outer = CatalogueCell::new(inner.load().as_ref().clone());
     let (of_inner, of_outer) = (inner.load(), outer.load());
+    let mut waiting = Box::pin(of_outer.superseded());
+    assert!((&mut waiting).now_or_never().is_none());
+    outer.replace(|_| inner.load().as_ref().clone());
+    assert!((&mut waiting).now_or_never().is_some());
+    assert!(of_inner.superseded().now_or_never().is_none(), "what is below does not follow what is above");
+
+    let of_outer = outer.load();
+    let mut waiting = Box::pin(of_outer.superseded());
+    assert!((&mut waiting).now_or_never().is_none());
     inner.replace(Catalogue::clone);
-    assert!(of_inner.superseded().now_or_never().is_some());
-    assert!(of_outer.superseded().now_or_never().is_none());
+    assert!((&mut waiting).now_or_never().is_some());
     assert!(of_outer.is_lineage_of(&of_inner));
+    outer.replace(|_| inner.load().as_ref().clone());
+    assert!(outer.load().superseded().now_or_never().is_none(), "made of the newest below");
 }
 
 #[test]
