@@ -135,10 +135,11 @@ impl Inbox {
             for signal in signals {
                 let found = denied.iter().find(|(other, _)| *other == signal);
                 let permission = found.map_or(Permission::Yes, |(_, permission)| permission.clone());
-                if !anew && let Some(index) = unread.index(signal) {
-                    if let Some(track) = unread.tracks.get_mut(index) {
-                        track.told.clone_from(&permission);
-                    }
+                if !anew
+                    && let Some(index) = unread.index(signal)
+                    && let Some(track) = unread.tracks.get_mut(index)
+                {
+                    track.told.clone_from(&permission);
                 }
                 unread.permit(signal, permission);
             }

@@ -193,7 +193,7 @@ fn noise_is_answered_and_harms_nobody() {
                 assert!(!answer["error"].is_null(), "{noise:?}: {answer}");
             }
             Some(Err(TransportError::Closed { reason, .. })) => {
-                assert_eq!(reason.code(), CloseCode::Protocol)
+                assert_eq!(reason.code(), CloseCode::Protocol);
             }
             other => panic!("{noise:?}: {other:?}"),
         }

@@ -1,0 +1,230 @@
+//! What happens to everything that waits when a link is lost, and when another one stands.
+//!
+//! *Invariant:* when a link goes, every request is settled or kept to be asked again; nothing of one link is taken for something of another.
+//! *Next:* `../driver.rs` (which loses and makes links).
+
+use std::collections::HashMap;
+
+use coachwork_transport::ClientSession;
+use coachwork_transport::viss::{Metadata, Target};
+use coachwork_vehicle::{
+    Datapoint, Error, ErrorKind, Outcome, Reason, ReasonKind, Refusal, RefusalKind, Stage, Subscribe,
+};
+
+use super::arrivals::replace;
+use super::{Asked, End, Mode, Shared, Waiting, odd};
+use crate::catalogue;
+use crate::link::Link;
+use crate::slot::Settled;
+
+impl Shared {
+    /// Asks the gateway for a word.
+    pub(crate) fn probe(&self) {
+        let catalogue = self.catalogue();
+        let within = self.options.request_time;
+        let asked = self.ask(
+            |session, now| match catalogue.id_at(0) {
+                Some(signal) => session.get(&[signal], within, now),
+                None => session.metadata(Target::everything(), within, now),
+            },
+            |_, _| Waiting::Probe,
+        );
+        // Where there is no room for it, others wait for the gateway already.
+        drop(asked);
+    }
+
+    /// Settles what had its time. Says whether the gateway owes a word that did not come.
+    pub(crate) fn expire(&self) -> bool {
+        let now = self.moment();
+        let (mut silent, mut over) = (false, Vec::new());
+        {
+            let mut state = self.lock();
+            let Some(session) = &mut state.session else { return false };
+            for ticket in session.expire(now) {
+                match state.waiting.remove(&ticket) {
+                    Some(Waiting::Probe) => silent = true,
+                    Some(Waiting::Refresh) => {
+                        state.refreshing = false;
+                        state.refresh_again = true;
+                    }
+                    Some(Waiting::Subscribe(wish, None)) => state.unsent.push_back(wish),
+                    Some(waiting) => over.push(waiting),
+                    None => {}
+                }
+            }
+        }
+        let error = || Error::new(ErrorKind::Timeout, "the gateway did not answer in time");
+        for waiting in over {
+            waiting.settle(&Settled::Answered(Err(error())));
+        }
+        silent
+    }
+
+    /// Sends what waits for room among the open requests: subscriptions, and newer metadata.
+    pub(crate) fn pump(&self) {
+        let now = self.moment();
+        let within = self.options.request_time;
+        let mut state = self.lock();
+        let state = &mut *state;
+        let Some(session) = &mut state.session else { return };
+        // The other half is for calls.
+        while session.requests() <= self.options.limits.requests / 2 {
+            if state.refresh_again && !state.refreshing {
+                let target = Target::everything();
+                let Ok((ticket, message)) = session.metadata(target, within, now) else { return };
+                state.waiting.insert(ticket, Waiting::Refresh);
+                state.out.push_back(message);
+                (state.refreshing, state.refresh_again) = (true, false);
+                continue;
+            }
+            let Some(number) = state.unsent.pop_front() else { return };
+            let Some(wish) = state.wishes.get_mut(&number) else { continue };
+            let subscribe = Subscribe { strict: false, ..wish.subscribe.clone() };
+            // What was accepted once is well-formed.
+            let Ok((ticket, message)) = session.subscribe(&subscribe, within, now) else { continue };
+            wish.ticket = Some(ticket);
+            state.waiting.insert(ticket, Waiting::Subscribe(number, None));
+            state.out.push_back(message);
+        }
+    }
+
+    /// A new link stands.
+    pub(crate) fn link_stands(&self, mut session: ClientSession, mut metadata: Metadata) {
+        let left_out = std::mem::take(&mut metadata.skipped);
+        if let Mode::Native(cell) = &self.mode {
+            replace(cell, |now| catalogue::next(now, metadata));
+        }
+        session.set_catalogue(self.catalogue());
+        let now = self.moment();
+        {
+            let mut state = self.lock();
+            let state = &mut *state;
+            state.left_out = left_out;
+            state.unsent = state.wishes.keys().copied().collect();
+            state.unsent.make_contiguous().sort_unstable();
+            let mut again = std::mem::take(&mut state.again);
+            again.retain(|asked| asked.receipt.stage() == Stage::Accepted);
+            if !again.is_empty() {
+                let requests: Vec<_> = again.iter().map(|asked| asked.at(now)).collect();
+                match session.set(&requests, self.options.request_time, now) {
+                    Ok((ticket, message)) => {
+                        state.waiting.insert(ticket, Waiting::Set(None, again));
+                        state.out.push_back(message);
+                    }
+                    // They time out.
+                    Err(_) => drop(again),
+                }
+            }
+            state.session = Some(session);
+        }
+        self.link.store(Link::Up);
+        self.pump();
+    }
+
+    /// The link is lost, until `link` says otherwise. What waits is settled, and signals are not available.
+    pub(crate) fn link_lost(&self, error: &Error, link: Link, reason: &Reason) {
+        let (waiting, lost, ends) = {
+            let mut state = self.lock();
+            let state = &mut *state;
+            if state.session.take().is_none() {
+                (HashMap::new(), Vec::new(), Vec::new())
+            } else {
+                state.link += 1;
+                state.out.clear();
+                state.names.clear();
+                state.unsent.clear();
+                (state.refreshing, state.refresh_again) = (false, false);
+                let waiting = std::mem::take(&mut state.waiting);
+                let receipts = std::mem::take(&mut state.receipts).into_values();
+                let (again, lost): (Vec<_>, Vec<_>) =
+                    receipts.partition(|asked| asked.request.set.key.is_some());
+                state.again.extend(again);
+                let wishes = state.wishes.values_mut();
+                let ends = wishes.map(|wish| {
+                    (wish.name, wish.ticket) = (None, None);
+                    wish.end.clone()
+                });
+                (waiting, lost, ends.collect::<Vec<_>>())
+            }
+        };
+        self.link.store(link);
+        let point = Datapoint::not_available(reason.clone(), self.clock.now());
+        for end in ends {
+            if let End::Inbox(inbox) = end {
+                inbox.link_lost(&point);
+            }
+        }
+        if let Mode::Plain(board) = &self.mode {
+            board.withdraw_all(reason);
+        }
+        for asked in lost {
+            asked.lost(reason);
+        }
+        for waiting in waiting.into_values() {
+            waiting.lost(self, error, reason);
+        }
+    }
+
+    /// The driver has gone: the link will not come back.
+    pub(crate) fn ended(&self, reason: &Reason) {
+        let error = Error::new(ErrorKind::Unavailable, reason.to_string());
+        self.link_lost(&error, Link::Ended(reason.clone()), reason);
+        let again = std::mem::take(&mut self.lock().again);
+        for asked in again {
+            asked.lost(reason);
+        }
+        if !self.is_closing() {
+            return;
+        }
+        // Nobody holds the vehicle any more.
+        let reason = Reason::because(ReasonKind::Ended, "the vehicle was dropped");
+        let ends: Vec<_> = self.lock().wishes.values().map(|wish| wish.end.clone()).collect();
+        for end in ends {
+            if let End::Inbox(inbox) = end {
+                inbox.end(&reason);
+            }
+        }
+        if let Mode::Plain(board) = &self.mode {
+            board.end(&reason);
+        }
+    }
+}
+
+impl Waiting {
+    fn settle(self, how: &Settled<()>) {
+        fn of<T>(how: &Settled<()>) -> Settled<T> {
+            match how {
+                Settled::Answered(Err(error)) => Settled::Answered(Err(error.clone())),
+                Settled::Lost(error) => Settled::Lost(error.clone()),
+                Settled::Answered(Ok(())) => Settled::Answered(Err(odd())),
+            }
+        }
+        match self {
+            Self::Points(slot) => slot.fill(of(how)),
+            Self::Set(Some(slot), _) => slot.fill(of(how)),
+            Self::Subscribe(_, Some(slot)) => slot.fill(of(how)),
+            Self::Set(None, _) | Self::Subscribe(_, None) | Self::Refresh | Self::Probe => {}
+        }
+    }
+
+    fn lost(self, shared: &Shared, error: &Error, reason: &Reason) {
+        match self {
+            Self::Set(None, asked) => {
+                let (again, lost): (Vec<_>, Vec<_>) =
+                    asked.into_iter().partition(|asked| asked.request.set.key.is_some());
+                shared.lock().again.extend(again);
+                for asked in lost {
+                    asked.lost(reason);
+                }
+            }
+            other => other.settle(&Settled::Lost(error.clone())),
+        }
+    }
+}
+
+impl Asked {
+    fn lost(&self, reason: &Reason) {
+        let refusal = Refusal::new(RefusalKind::Link, reason.to_string());
+        self.receipt.settle(Outcome::Refused(refusal));
+    }
+}
