@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use coachwork::{
-    Error, ErrorKind, Event, Outcome, Set, State, Subscribe, Timestamp, TypedPath, Value, Vehicle,
-    VehicleExt, VssValue, vss,
+    Error, ErrorKind, Event, Get, Outcome, ReasonKind, Set, State, Subscribe, Timestamp, TypedPath, Value,
+    Vehicle, VehicleExt, VssValue, vss,
 };
 
 /// As fast as this, in km/h, and the app has seen enough.
@@ -21,10 +21,16 @@ pub(crate) struct Seen {
     pub(crate) looks: usize,
     /// How long after the first look the car was fast, by the car's own times.
     pub(crate) fast_after: Option<Duration>,
+    pub(crate) dashboard: Dashboard,
+    pub(crate) seat: Seat,
+}
+
+/// What the app shows, in words.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dashboard {
     pub(crate) speed: String,
     pub(crate) energy: (&'static str, String),
     pub(crate) doors: String,
-    pub(crate) seat: Seat,
 }
 
 /// What became of the seat.
@@ -40,35 +46,44 @@ pub(crate) enum Seat {
 
 pub(crate) async fn app(car: &dyn Vehicle) -> Result<Seen, Error> {
     let mut seen = Seen::default();
-    let now = watch_the_speed(car, &mut seen).await?;
-    seen.speed = read(car, vss::SPEED, |speed| format!("{speed:.1} km/h")).await?;
-    seen.energy = energy(car).await?;
-    seen.doors = doors(car).await?;
+    let now = drive_along(car, &mut seen).await?;
     seen.seat = warm_the_seat(car, now).await?;
     Ok(seen)
 }
 
-/// Looks at the speed until the car is fast, and says when that was.
-async fn watch_the_speed(car: &dyn Vehicle, seen: &mut Seen) -> Result<Option<Timestamp>, Error> {
+/// Looks at the speed until the car is fast or has no more to say, and keeps the dashboard up to date. Returns the car's time.
+async fn drive_along(car: &dyn Vehicle, seen: &mut Seen) -> Result<Option<Timestamp>, Error> {
+    seen.dashboard = dashboard(car).await?;
     let Ok(speed) = vss::SPEED.resolve(&car.catalogue()) else { return Ok(None) };
     let mut watch = car.subscribe(Subscribe::to([speed]).every(LOOK).queue(LOOKS)).await?;
-    let (mut first, mut last) = (None, None);
+    let (mut first, mut now) = (None, None);
     while let Some(Event::Changed(points)) = watch.next().await {
         for (_, point) in points.iter() {
             seen.looks += 1;
-            let Some(kmh) = point.value().and_then(Value::as_f64) else { continue };
-            last = Some(point.source);
-            let first = *first.get_or_insert(point.source);
+            let kmh = match &point.state {
+                State::Valid(kmh) => kmh.as_f64().unwrap_or_default(),
+                // A log at its end: the last dashboard stands.
+                State::NotAvailable(why) if why.kind() == ReasonKind::Ended => return Ok(now),
+                _ => continue,
+            };
+            now = Some(point.source);
+            seen.dashboard = dashboard(car).await?;
+            let since = point.source.saturating_since(*first.get_or_insert(point.source));
             if kmh > f64::from(FAST) {
-                seen.fast_after = Some(point.source.saturating_since(first));
-                return Ok(last);
+                seen.fast_after = Some(since);
+                return Ok(now);
             }
         }
         if seen.looks >= LOOKS {
             break;
         }
     }
-    Ok(last)
+    Ok(now)
+}
+
+async fn dashboard(car: &dyn Vehicle) -> Result<Dashboard, Error> {
+    let speed = read(car, vss::SPEED, |speed| format!("{speed:.1} km/h")).await?;
+    Ok(Dashboard { speed, energy: energy(car).await?, doors: doors(car).await? })
 }
 
 /// Range where the car knows it; else what is in the tank or the battery.
@@ -87,7 +102,7 @@ async fn energy(car: &dyn Vehicle) -> Result<(&'static str, String), Error> {
 async fn doors(car: &dyn Vehicle) -> Result<String, Error> {
     let doors = car.find("Vehicle.Cabin.Door.**.IsOpen")?;
     let (mut open, mut unknown) = (Vec::new(), 0);
-    for (id, point) in doors.iter().zip(car.get(coachwork::Get::of(&doors)).await?) {
+    for (id, point) in doors.iter().zip(car.get(Get::of(&doors)).await?) {
         match point?.state {
             State::Valid(Value::Bool(true)) => {
                 open.push(side(car.catalogue().path(*id)?.as_str()).to_owned())
@@ -100,9 +115,10 @@ async fn doors(car: &dyn Vehicle) -> Result<String, Error> {
     let known = match (open.is_empty(), unknown) {
         _ if count == 0 => return Ok("this car says nothing of its doors".to_owned()),
         (true, 0) => "all closed".to_owned(),
-        (true, n) => format!("{n} of them unknown, the others closed"),
+        (true, n) if n == count => "not known at present".to_owned(),
+        (true, n) => format!("{n} not known at present, the others closed"),
         (false, 0) => format!("open: {}", open.join(", ")),
-        (false, n) => format!("open: {}; {n} unknown", open.join(", ")),
+        (false, n) => format!("open: {}; {n} not known at present", open.join(", ")),
     };
     Ok(format!("{count}, {known}"))
 }

@@ -10,6 +10,7 @@ mod grant;
 mod options;
 mod platforms;
 mod story;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -18,8 +19,9 @@ use coachwork_examples::Fault;
 use crate::app::{FAST, Seen, app};
 use crate::grant::Shop;
 use crate::options::{HELP, Options};
-use crate::platforms::{Files, Kind, Platform, SPEED_UP};
+use crate::platforms::{Files, Kind, SPEED_UP};
 use crate::story::{Runs, sum_up};
+use crate::wire::over_tcp;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -44,22 +46,37 @@ async fn run() -> Result<(), Fault> {
     );
     println!("The cars' clock runs {SPEED_UP} times as fast as yours.\n");
     let mut all = Vec::new();
-    for kind in [Kind::Simulator, Kind::Log, Kind::Bus] {
-        let without = here(&files, &shop, kind, None).await?;
-        let with = here(&files, &shop, kind, Some(&shop.token)).await?;
-        let runs = Runs { platform: kind.to_string(), without, with };
-        all.push(runs);
-        all.iter().enumerate().next_back().into_iter().for_each(|(n, runs)| runs.tell(n + 1));
+    for tcp in [false, true] {
+        for kind in [Kind::Simulator, Kind::Log, Kind::Bus] {
+            let name = if tcp { format!("{kind}, over TCP") } else { kind.to_string() };
+            let on = |token| ride(&files, &shop, kind, tcp, token);
+            let (without, note) = on(None).await.map_err(|why| format!("{name}: {why}"))?;
+            let (with, _) = on(Some(&*shop.token)).await.map_err(|why| format!("{name}: {why}"))?;
+            let runs = Runs { platform: name, without, with, note };
+            runs.tell(all.len() + 1);
+            all.push(runs);
+        }
     }
     sum_up(&all);
     Ok(())
 }
 
-/// The app on a platform in this process.
-async fn here(files: &Files, shop: &Shop, kind: Kind, token: Option<&[u8]>) -> Result<Seen, Fault> {
-    let Platform { vehicle, clock, tasks } = files.start(kind)?;
-    let vehicle = shop.gate(vehicle, token, clock)?;
+/// One run of the app: on a platform in this process or behind a gateway, with or without a grant.
+async fn ride(
+    files: &Files,
+    shop: &Shop,
+    kind: Kind,
+    tcp: bool,
+    token: Option<&[u8]>,
+) -> Result<(Seen, Option<String>), Fault> {
+    let mut platform = files.start(kind)?;
+    let vehicle = if tcp {
+        over_tcp(&mut platform, shop, token).await?
+    } else {
+        shop.gate(platform.vehicle.clone(), token, platform.clock.clone())?
+    };
     let seen = app(&*vehicle).await?;
-    tasks.stop().await?;
-    Ok(seen)
+    let note = platform.note();
+    platform.tasks.stop().await?;
+    Ok((seen, note))
 }

@@ -3,7 +3,7 @@
 //! *Next:* `wire.rs` (the same over TCP), `grant.rs` (what is open on them).
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use coachwork::can::bus::{Bus, LogSource, VirtualBus};
@@ -38,6 +38,8 @@ pub(crate) struct Files {
 /// A vehicle that runs, with everything that makes it run. Dropped, it stops.
 pub(crate) struct Platform {
     pub(crate) vehicle: Arc<dyn Vehicle>,
+    /// The log that is played, and what is wrong in it.
+    log: Option<(Arc<CanVehicle>, Arc<Mutex<Option<String>>>)>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) tasks: Tasks,
 }
@@ -61,7 +63,10 @@ impl Files {
         let bus = load(&databases(), &mapping_file())?;
         let log = load(&options.databases, &options.mapping)?;
         has_a_frame(&options)?;
-        Ok(Self { options, log, bus })
+        let files = Self { options, log, bus };
+        // A mapping that does not fit its database is found before the story begins.
+        files.start(Kind::Log)?;
+        Ok(files)
     }
 
     /// Starts a platform.
@@ -70,7 +75,7 @@ impl Files {
     /// The mapping does not fit the database, or the log cannot be opened.
     pub(crate) fn start(&self, kind: Kind) -> Result<Platform, Fault> {
         let clock = Arc::new(ManualClock::new(START));
-        let mut tasks = Tasks::default();
+        let (mut tasks, mut log) = (Tasks::default(), None);
         let vehicle: Arc<dyn Vehicle> = match kind {
             Kind::Simulator => {
                 let (car, driver) = SimulatedVehicle::new(clock.clone(), &scenario())?;
@@ -78,12 +83,20 @@ impl Files {
                 Arc::new(car)
             }
             Kind::Log => {
-                let source = LogSource::new(LogReader::open(&self.options.log)?).paced(clock.clone(), 1.0);
+                let first_bad = Arc::new(Mutex::new(None));
+                let bad = first_bad.clone();
+                let reader = LogReader::open(&self.options.log)?;
+                let source = LogSource::with_bad_records(reader, move |error| {
+                    let mut first = bad.lock().unwrap_or_else(PoisonError::into_inner);
+                    first.get_or_insert_with(|| error.to_string());
+                });
+                let bus = Bus::read_only(source.paced(clock.clone(), 1.0));
                 let (databases, mapping) = &self.log;
-                let (car, driver) =
-                    CanVehicle::new(Bus::read_only(source), databases.clone(), mapping, clock.clone())?;
+                let (car, driver) = CanVehicle::new(bus, databases.clone(), mapping, clock.clone())?;
                 tasks.run(driver)?;
-                Arc::new(car)
+                let car = Arc::new(car);
+                log = Some((car.clone(), first_bad));
+                car
             }
             Kind::Bus => {
                 let (databases, mapping) = &self.bus;
@@ -100,7 +113,20 @@ impl Files {
             }
         };
         tasks.pass_time(clock.clone());
-        Ok(Platform { vehicle, clock, tasks })
+        Ok(Platform { vehicle, log, clock, tasks })
+    }
+}
+
+impl Platform {
+    /// What was read of the log so far, and what was wrong with it.
+    pub(crate) fn note(&self) -> Option<String> {
+        let (car, first_bad) = self.log.as_ref()?;
+        let counts = car.counts();
+        let mut note = format!("{} frames read, {} of them mapped", counts.frames, counts.mapped);
+        if let Some(first) = &*first_bad.lock().unwrap_or_else(PoisonError::into_inner) {
+            note += &format!("; {} lines are no frames, the first: {first}", counts.bad);
+        }
+        Some(note)
     }
 }
 

@@ -9,22 +9,27 @@ pub(crate) struct Runs {
     pub(crate) platform: String,
     pub(crate) without: Seen,
     pub(crate) with: Seen,
+    /// What the platform has to say of itself.
+    pub(crate) note: Option<String>,
 }
 
 impl Runs {
     pub(crate) fn tell(&self, number: usize) {
-        let Seen { looks, fast_after, speed, energy, doors, .. } = &self.without;
+        let Seen { looks, fast_after, dashboard, .. } = &self.without;
         println!("{number}  {}", self.platform);
         let fast = match fast_after {
             Some(after) => format!("above {FAST} km/h after {}", seconds(*after)),
             None => format!("never above {FAST} km/h"),
         };
         line("watched", &format!("the speed, {looks} times: {fast}"));
-        line("speed", speed);
-        line(energy.0, &energy.1);
-        line("doors", doors);
+        line("speed", &dashboard.speed);
+        line(dashboard.energy.0, &dashboard.energy.1);
+        line("doors", &dashboard.doors);
         line("no grant", &self.without.seat.to_string());
         line("grant", &self.with.seat.to_string());
+        if let Some(note) = &self.note {
+            line("the log", note);
+        }
         println!();
     }
 }
