@@ -100,7 +100,7 @@ pub(super) async fn v32_a_change_of_state_passes_every_deadband(_: &dyn Vehicle,
     let probe = need!(t.probe(1), "no signal can be made to report");
     begin(t, &probe).await?;
     let mut watch = t.watch(Subscribe::to([probe.id]).deadband(1e12).queue(256)).await?;
-    let gone = State::NotAvailable(Reason::because(ReasonKind::Source, "the sensor says so"));
+    let gone = State::NotAvailable(Reason::new(ReasonKind::Source));
     report!(t, &[(&probe.path, gone)]);
     report!(t, &[(&probe.path, State::Valid(probe.value(0)))]);
     let mut seen = Vec::new();

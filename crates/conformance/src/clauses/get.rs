@@ -77,17 +77,23 @@ pub(super) async fn v8_states_without_a_value_pass_with_their_reason(_: &dyn Veh
     let probe = need!(t.probe(1), "no signal can be made to report");
     report!(t, &[(&probe.path, State::Valid(probe.value(0)))]);
     let mut tried = 0;
-    let reason = || Reason::because(ReasonKind::Source, "the sensor says so");
-    for state in [State::NotAvailable(reason()), State::Error(reason())] {
-        if t.report(&[(&probe.path, state.clone())]).is_err() {
-            continue;
+    // A bus says that there is no value, and no more; others say why.
+    let told = Reason::because(ReasonKind::Source, "the sensor says so");
+    for reason in [Reason::new(ReasonKind::Source), told] {
+        for state in [State::NotAvailable(reason.clone()), State::Error(reason.clone())] {
+            if t.report(&[(&probe.path, state.clone())]).is_err() {
+                continue;
+            }
+            tried += 1;
+            let same = |seen: &State| match (seen, &state) {
+                (State::NotAvailable(seen), State::NotAvailable(_))
+                | (State::Error(seen), State::Error(_)) => {
+                    seen.kind() == reason.kind() && (reason.text().is_none() || seen == &reason)
+                }
+                _ => false,
+            };
+            t.get_until(probe.id, &format!("{} was reported as {state:?}", probe.path), same).await?;
         }
-        tried += 1;
-        let same = |seen: &State| match (seen, &state) {
-            (State::NotAvailable(a), State::NotAvailable(b)) | (State::Error(a), State::Error(b)) => a == b,
-            _ => false,
-        };
-        t.get_until(probe.id, &format!("{} was reported as {state:?}", probe.path), same).await?;
     }
     if tried == 0 { skip("the source has no way to say that it has no value") } else { Ok(Verdict::Passed) }
 }
