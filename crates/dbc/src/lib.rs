@@ -15,6 +15,8 @@ mod load;
 mod model;
 mod number;
 mod plan;
+#[cfg(feature = "serde")]
+mod serial;
 mod write;
 
 pub use self::batch::{Batch, BatchCounts, BatchFrame, Block, ClassicFrame, FdFrame, Row};

@@ -7,6 +7,7 @@ use core::fmt;
 
 /// A raw value: what the bits of a signal are, before factor and offset.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Raw {
     /// An unsigned integer of up to 64 bits.
     Unsigned(u64),

@@ -192,3 +192,32 @@ fn groups_are_found_where_they_are_asked_for() {
         assert_eq!(Batch::new(&database, by).rows(&frame, |_| {}).decoded, decoded, "{by:?}");
     }
 }
+
+#[test]
+fn decoding_allocates_nothing() {
+    let database = mixed();
+    let classic = frames(&database, 8, ClassicFrame::new);
+    let long = frames(&database, 64, FdFrame::new);
+    let mut batch = Batch::new(&database, Match::Auto);
+    // The first pass may make room.
+    batch.columns(&classic, |_| {});
+    let mut sum = 0.0;
+    let counted = allocation_counter::measure(|| {
+        for frame in &long {
+            let Some(message) = database.find(frame.id(), Match::Auto) else { continue };
+            for value in message.decode_partial(frame.payload()) {
+                sum += value.physical().to_f64() + value.double();
+                sum += f64::from(u8::from(value.label().is_some()));
+            }
+            sum += f64::from(u8::from(message.decode(frame.payload()).is_ok()));
+        }
+        batch.rows(&classic, |row| sum += row.values().iter().sum::<f64>());
+        batch.rows(&long, |row| sum += row.values().iter().sum::<f64>());
+        batch.columns(&classic, |block| sum += block.column(0).iter().sum::<f64>());
+        batch.columns(&long, |block| sum += block.column(0).iter().sum::<f64>());
+    });
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+    std::hint::black_box(sum);
+    // The counter counts.
+    assert!(allocation_counter::measure(|| drop(std::hint::black_box(vec![0_u8; 10]))).count_total > 0);
+}

@@ -144,14 +144,15 @@ impl<'t> Parser<'t, '_> {
         if word == "BO_" {
             self.open = false;
         }
-        let code = if fail.at_end { Code::UnterminatedText } else { Code::Syntax };
-        self.diagnostics.report(
-            code,
-            Severity::Skipped,
-            fail.place,
-            self.scan.line(place),
-            format!("left out: {}", fail.what),
-        );
+        // A text that swallowed the next statements has lost its closing quote.
+        let swallowed = fail.at_end || next.is_some_and(|next| next <= fail.place);
+        let (code, at, what) = if swallowed {
+            (Code::UnterminatedText, place, "a text in it has no closing quote")
+        } else {
+            (Code::Syntax, fail.place, fail.what)
+        };
+        let action = format!("left out: {what}");
+        self.diagnostics.report(code, Severity::Skipped, at, self.scan.line(place), action);
         self.jump(next);
         Ok(())
     }

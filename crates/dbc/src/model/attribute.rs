@@ -9,6 +9,7 @@ use core::fmt;
 
 /// The value of an attribute.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum AttributeValue {
     /// An integer (`INT`, `HEX`, or an enumeration by index that the definition does not name).
     Integer(i64),
@@ -60,6 +61,7 @@ impl fmt::Display for AttributeValue {
 /// What kind of object an attribute belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum AttributeObject {
     /// The database itself.
     Database,
@@ -82,6 +84,7 @@ pub enum AttributeObject {
 /// The type of an attribute.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum AttributeType {
     /// An integer within these bounds; no bounds where both are 0.
     Integer {
@@ -112,6 +115,7 @@ pub enum AttributeType {
 
 /// The definition of an attribute.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AttributeDefinition {
     pub(crate) name: String,
     pub(crate) object: AttributeObject,
@@ -165,6 +169,7 @@ impl AttributeDefinition {
 
 /// The attributes set on one object, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Attributes {
     entries: Vec<(String, AttributeValue)>,
 }

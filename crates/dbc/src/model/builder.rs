@@ -95,6 +95,7 @@ impl core::error::Error for BuildError {}
 
 /// Collects what a message is; [`build`](Self::build) checks and compiles it.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MessageBuilder {
     pub(crate) name: String,
     pub(crate) symbol: Option<String>,
@@ -264,6 +265,7 @@ pub(crate) fn check(signal: &Signal) -> Result<(), BuildErrorKind> {
 /// # Ok::<(), coachwork_dbc::BuildError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct DatabaseBuilder {
     pub(crate) version: String,
     pub(crate) new_symbols: Vec<String>,

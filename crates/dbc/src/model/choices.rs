@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 
 /// The labels of a signal's raw values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "Vec<(i128, String)>", into = "Vec<(i128, String)>"))]
 pub struct Choices {
     entries: Vec<(i128, String)>,
     /// Indexes into `entries`, by value, the earlier entry first.
@@ -53,6 +55,18 @@ impl Choices {
 
     fn entry(&self, index: u32) -> Option<&(i128, String)> {
         self.entries.get(index as usize)
+    }
+}
+
+impl From<Vec<(i128, String)>> for Choices {
+    fn from(entries: Vec<(i128, String)>) -> Self {
+        Self::new(entries)
+    }
+}
+
+impl From<Choices> for Vec<(i128, String)> {
+    fn from(choices: Choices) -> Self {
+        choices.entries
     }
 }
 

@@ -190,6 +190,12 @@ impl Database {
         self.parts.is_j1939 || self.has_j1939_groups
     }
 
+    /// What the database was built from.
+    #[cfg(feature = "serde")]
+    pub(crate) fn parts(&self) -> &DatabaseBuilder {
+        &self.parts
+    }
+
     /// Whether the database says of itself that it is J1939.
     pub(crate) fn is_j1939_as_a_whole(&self) -> bool {
         self.parts.is_j1939

@@ -26,6 +26,7 @@ pub enum EnvironmentType {
 
 /// A value outside the bus that a simulation tool keeps.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct EnvironmentVariable {
     pub(crate) name: String,
     pub(crate) kind: u32,
@@ -117,6 +118,7 @@ impl EnvironmentVariable {
 
 /// A value table with a name of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ValueTable {
     pub(crate) name: String,
     pub(crate) choices: Choices,
@@ -141,6 +143,7 @@ impl ValueTable {
 
 /// Signals of a message that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SignalGroup {
     pub(crate) name: String,
     pub(crate) repetitions: u32,
@@ -172,6 +175,7 @@ impl SignalGroup {
 /// What a node's attribute relates to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum RelationTarget {
     /// An environment variable.
     EnvironmentVariable(String),
@@ -183,6 +187,7 @@ pub enum RelationTarget {
 
 /// An attribute of a node together with something it uses.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Relation {
     pub(crate) attribute: String,
     pub(crate) node: String,

@@ -15,6 +15,7 @@ use crate::plan::Plan;
 
 /// The place of a signal in its message: a handle that decodes it with no name compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SignalIndex(pub(crate) u32);
 
 impl SignalIndex {

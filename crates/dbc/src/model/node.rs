@@ -9,6 +9,7 @@ use super::attribute::{AttributeValue, Attributes};
 
 /// A node of the network.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Node {
     pub(crate) name: String,
     pub(crate) symbol: Option<String>,

@@ -12,6 +12,7 @@ use crate::Raw;
 
 /// In which direction a signal runs through the bytes of a payload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ByteOrder {
     /// Intel: the start bit is the least significant.
     #[default]
@@ -22,6 +23,7 @@ pub enum ByteOrder {
 
 /// How a signal's bits are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ValueType {
     /// An unsigned integer.
     #[default]
@@ -43,6 +45,7 @@ impl ValueType {
 
 /// When a multiplexed signal is in the payload: while its multiplexer has one of these values.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Multiplexed {
     pub(crate) multiplexer: String,
     pub(crate) values: Vec<(u64, u64)>,
@@ -86,6 +89,7 @@ pub enum Availability {
 /// assert_eq!(speed.unit(), "km/h");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Signal {
     pub(crate) name: String,
     /// The name in the file, where an attribute holds a longer one.

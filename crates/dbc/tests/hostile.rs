@@ -1,0 +1,177 @@
+//! Input that means harm: time and memory in proportion, a clear diagnostic, no panic.
+//!
+//! *Invariant:* the limits are generous, so that only a change of order can break them.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods)]
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use coachwork_dbc::{Code, LoadErrorKind, Loaded, MAX_DIAGNOSTICS, Options, Severity};
+
+/// Loads within a time that a quadratic step would exceed.
+fn load(text: &str) -> Loaded {
+    let begin = Instant::now();
+    let loaded = Options::new().load(text.as_bytes()).unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(60), "{:?} for {} bytes", begin.elapsed(), text.len());
+    loaded
+}
+
+fn codes(loaded: &Loaded) -> Vec<Code> {
+    loaded
+        .diagnostics
+        .iter()
+        .map(coachwork_dbc::Diagnostic::code)
+        .filter(|code| *code != Code::MissingSection)
+        .collect()
+}
+
+#[test]
+fn noise_is_no_database() {
+    let noise: Vec<u8> =
+        (0_u32..4_000_000).map(|n| (n.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0]).collect();
+    let begin = Instant::now();
+    let error = Options::new().load(&noise).unwrap_err();
+    assert_eq!((error.kind(), error.line(), error.column()), (LoadErrorKind::NotADbc, 1, 1));
+    assert!(begin.elapsed() < Duration::from_secs(20));
+    assert_eq!(Options::new().load(b"").unwrap_err().kind(), LoadErrorKind::NotADbc);
+    assert_eq!(error.to_string(), "1:1: not a DBC file: there is no statement in it");
+}
+
+#[test]
+fn a_file_that_is_cut() {
+    let whole = "VERSION \"\"\nBS_:\nBU_: A\nBO_ 1 M: 8 A\n SG_ S : 0|8@1+ (1,0) [0|1] \"x\" A\nCM_ SG_ 1 S \"a text\";\n";
+    for (end, line) in
+        [("BO_ 1 M: 8", 4), ("(1,0) [0|", 5), ("[0|1] \"x", 5), ("\"a te", 6), ("CM_ SG_ 1", 6)]
+    {
+        let cut = &whole.as_bytes()[..whole.find(end).unwrap() + end.len()];
+        let error = Options::new().load(cut).unwrap_err();
+        assert_eq!((error.kind(), error.line()), (LoadErrorKind::UnexpectedEnd, line), "{error}");
+    }
+    assert_eq!(codes(&load("BO_ 1 M: 8 A\nCM_ BO_ 1 \"t\"")), [Code::MissingSemicolon]);
+}
+
+#[test]
+fn texts_without_their_end() {
+    let loaded = load("BO_ 1 M: 8 A\nCM_ BO_ 1 \"no end;\nBO_ 2 N: 8 A\nCM_ BO_ 2 \"fine\";\n");
+    assert_eq!(codes(&loaded).len(), 1);
+    assert_eq!((loaded.database.messages().len(), loaded.diagnostics.last().unwrap().line()), (2, 2));
+    assert_eq!(loaded.database.message_named("N").unwrap().comment(), Some("fine"));
+    let nested = load("BO_ 1 M: 8 A\nCM_ BO_ 1 \"say \"please\" here\";\nCM_ \"fine\";\n");
+    assert_eq!((codes(&nested), nested.database.comment()), (vec![Code::Syntax], Some("fine")));
+    // Every line opens a text.
+    let many = "CM_ \"x\n".repeat(100_000);
+    assert!(load(&format!("BU_: A\n{many}CM_ \"end\";\n")).diagnostics.len() <= MAX_DIAGNOSTICS + 1);
+}
+
+#[test]
+fn ten_thousand_signals_and_labels() {
+    let mut text = String::from("BS_:\nBU_: A\nBO_ 1 M: 64 A\n");
+    for n in 0..10_000 {
+        let _ = writeln!(text, " SG_ S{n} : {}|8@1+ (1,0) [0|0] \"\" A", n % 500);
+    }
+    for n in 0..10_000 {
+        let _ = writeln!(text, "VAL_ 1 S{n} 0 \"off\" 1 \"on\";\nBA_ \"A{n}\" SG_ 1 S{n} {n};");
+    }
+    let loaded = load(&text);
+    let message = &loaded.database.messages()[0];
+    assert_eq!(message.signals().len(), 10_000);
+    assert!(message.signals().iter().all(|signal| signal.choices().len() == 2));
+    assert!(message.decode(&[1; 64]).unwrap().count() > 9_900);
+}
+
+#[test]
+fn a_hundred_thousand_lines() {
+    let mut text = String::from("BS_:\nBU_: A\n");
+    for n in 0..25_000_u32 {
+        let _ = writeln!(text, "BO_ {} M{n}: 8 A\n SG_ S : 0|8@1+ (1,0) [0|0] \"\" A\n", n | 1 << 31);
+    }
+    let loaded = load(&text);
+    assert_eq!((loaded.database.messages().len(), loaded.diagnostics.len()), (25_000, 0));
+}
+
+#[test]
+fn diagnostics_are_bounded_and_say_so() {
+    let mut text = String::from("BS_:\nBU_: A\nBO_ 1 M: 8 A\n");
+    for n in 0..MAX_DIAGNOSTICS * 2 {
+        let _ = writeln!(text, "VAL_ 1 Missing{n} 0 \"x\";");
+    }
+    let loaded = load(&text);
+    assert_eq!(loaded.diagnostics.len(), MAX_DIAGNOSTICS + 1);
+    let last = loaded.diagnostics.last().unwrap();
+    assert_eq!((last.code(), last.action()), (Code::TooMany, "10000 more diagnostics are not kept"));
+}
+
+/// Every cause of breakage that real files show, and what becomes of it.
+#[test]
+fn dirty_statements_one_by_one() {
+    let head = "BS_:\nBU_: A\nBO_ 1 M: 8 A\n SG_ S : 0|8@1+ (1,0) [0|0] \"\" A\n";
+    for (line, code, severity) in [
+        ("BO_ 2500 X: 8 A", Code::ExtendedWithoutBit31, Severity::Repaired),
+        ("BO_ 70000 X: 8 A", Code::ExtendedWithoutBit31, Severity::Repaired),
+        ("BO_ 4000000000 X: 8 A", Code::IdTooWide, Severity::Repaired),
+        ("BO_ 2 0X: 8 A", Code::OddName, Severity::Repaired),
+        ("VAL_ 1 S 0 \"x\"", Code::MissingSemicolon, Severity::Repaired),
+        ("BO_ 2 X: 8 A\n SG_ T : 0|8@1+ (.25,0) [0|0] \"\" A", Code::OddNumber, Severity::Repaired),
+        ("CM_ SG_ 1 \"x\";", Code::CommentWithoutSignal, Severity::Repaired),
+        ("CM_ 1 \"x\";", Code::CommentWithoutSignal, Severity::Repaired),
+        ("VAL_ 1 T 0 \"x\";", Code::UnknownSignal, Severity::Skipped),
+        ("VAL_ 2 T 0 \"x\";", Code::UnknownMessage, Severity::Skipped),
+        ("SIG_VALTYPE_ 1 T : 1;", Code::UnknownSignal, Severity::Skipped),
+        ("SIG_VALTYPE_ 1 S : 1;", Code::FloatLength, Severity::Skipped),
+        ("SIG_GROUP_ 1 G 1 : T;", Code::UnknownSignal, Severity::Skipped),
+        ("CM_ BU_ B \"x\";", Code::UnknownNode, Severity::Skipped),
+        ("CM_ EV_ E \"x\";", Code::UnknownEnvironmentVariable, Severity::Skipped),
+        ("BA_ \"X\" 1;", Code::UnknownAttribute, Severity::Notice),
+        ("BA_DEF_DEF_ \"X\" 1;", Code::UnknownAttribute, Severity::Skipped),
+        ("BA_DEF_ \"X\" INT 0 5;\nBA_ \"X\" 7;", Code::AttributeValue, Severity::Notice),
+        ("BO_ 1 X: 8 A", Code::DuplicateId, Severity::Notice),
+        ("BO_ 2 M: 8 A", Code::DuplicateMessage, Severity::Notice),
+        (
+            "BO_ 2 X: 8 A\n SG_ T : 0|8@1+ (1,0) [0|0] \"\" A\n SG_ T : 8|8@1+ (1,0) [0|0] \"\" A",
+            Code::DuplicateSignal,
+            Severity::Notice,
+        ),
+        ("BO_ 2 X: 8 A\n SG_ T : 60|8@1+ (1,0) [0|0] \"\" A", Code::OutsideMessage, Severity::Notice),
+        (
+            "BO_ 2 X: 8 A\n SG_ T : 0|8@1+ (1,0) [0|0] \"\" A\n SG_ U : 7|8@1+ (1,0) [0|0] \"\" A",
+            Code::Overlap,
+            Severity::Notice,
+        ),
+        ("BO_ 2 X: 8 A\n SG_ T : 0|99@1+ (1,0) [0|0] \"\" A", Code::WideSignal, Severity::Notice),
+        ("BO_ 2 X: 8 A\n SG_ T : 0|0@1+ (1,0) [0|0] \"\" A", Code::BadSignal, Severity::Skipped),
+        ("BO_ 2 X: 8 A\n SG_ T : 0|8@1+ (0,0) [0|0] \"\" A", Code::BadSignal, Severity::Skipped),
+        ("BO_ 2 X: 8 A\n SG_ T m1 : 0|8@1+ (1,0) [0|0] \"\" A", Code::NoMultiplexer, Severity::Skipped),
+        ("CM_ \"x\";\nCM_ \"y\";", Code::DuplicateStatement, Severity::Skipped),
+        ("BO_ x X: 8 A\n SG_ T : 0|8@1+ (1,0) [0|0] \"\" A", Code::Syntax, Severity::Skipped),
+        ("HELLO world", Code::UnknownStatement, Severity::Skipped),
+    ] {
+        let text = format!("{head}{line}\nCM_ BO_ 1 \"after\";\n");
+        let loaded = load(&text);
+        let found = loaded.diagnostics.iter().find(|diagnostic| diagnostic.code() == code);
+        let found = found.unwrap_or_else(|| panic!("{line}: {:?}", loaded.diagnostics));
+        assert_eq!(found.severity(), severity, "{line}");
+        assert!((5..=7).contains(&found.line()), "{line}: {found}");
+        // What follows is read all the same, and strict mode refuses.
+        assert_eq!(loaded.database.messages()[0].comment().is_some(), true, "{line}");
+        let refused = Options::new().strict(true).load(text.as_bytes()).unwrap_err();
+        assert_eq!(
+            (refused.kind(), refused.diagnostics()),
+            (LoadErrorKind::Refused, loaded.diagnostics.as_slice()),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn encodings_and_line_ends() {
+    let text = "VERSION \"°\"\r\nBS_:\r\nBU_: A\r\nBO_ 1 M: 8 A\r\n SG_ T : 0|8@1+ (1,0) [0|0] \"°C\" A\r\n";
+    let latin: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    let marked = [b"\xEF\xBB\xBF", text.as_bytes()].concat();
+    for bytes in [text.as_bytes(), &latin, &marked] {
+        let loaded = Options::new().strict(true).load(bytes).unwrap();
+        assert_eq!(
+            (loaded.database.version(), loaded.database.messages()[0].signals()[0].unit()),
+            ("°", "°C")
+        );
+    }
+}
