@@ -15,7 +15,7 @@ use coachwork_vehicle::{Error, ErrorKind, Monotonic, Reason, ReasonKind, Sleep};
 use crate::backoff::Waits;
 use crate::connect::{Established, establish};
 use crate::link::Link;
-use crate::shared::{Mode, Shared};
+use crate::shared::{Expired, Mode, Shared};
 
 /// How many messages are taken before others get their turn.
 const TURN: usize = 256;
@@ -199,9 +199,16 @@ impl Standing {
     ) -> Option<Error> {
         loop {
             let quiet = self.heard.saturating_add(shared.options.keep_alive);
-            let next = shared.next_deadline();
-            let due =
-                if self.probed { next.unwrap_or(quiet) } else { next.map_or(quiet, |next| next.min(quiet)) };
+            let due = match shared.next_deadline() {
+                // The word that was asked for has been given up: it is asked for again.
+                None if self.probed => {
+                    (self.heard, self.probed) = (shared.clock.monotonic(), false);
+                    continue;
+                }
+                Some(next) if self.probed => next,
+                Some(next) => next.min(quiet),
+                None => quiet,
+            };
             if timer.as_ref().is_none_or(|(at, _)| *at > due) {
                 *timer = Some((due, shared.clock.sleep_until(due)));
             }
@@ -210,7 +217,9 @@ impl Standing {
                 return None;
             }
             *timer = None;
-            if shared.expire() {
+            // Where there was no room to ask for a word, the others that wait stand for it.
+            let expired = shared.expire();
+            if expired == Expired::Probe || (self.probed && expired == Expired::Requests) {
                 return Some(Error::new(ErrorKind::Timeout, "nothing was heard from the gateway any more"));
             }
             let now = shared.clock.monotonic();

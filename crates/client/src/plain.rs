@@ -8,8 +8,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use coachwork_vehicle::{
-    Board, CatalogueCell, Datapoint, Each, Error, ErrorKind, Get, Key, Operation, Outcome, Reason,
-    ReasonKind, Receipt, Refusal, RefusalKind, Request, SignalId, State, Subscribe, Subscription, Value,
+    Board, CatalogueCell, Datapoint, Each, Error, ErrorKind, Key, Operation, Outcome, Reason, ReasonKind,
+    Receipt, Refusal, RefusalKind, Request, SignalId, Subscribe, Subscription, Value,
 };
 
 use crate::calls;
@@ -193,18 +193,8 @@ impl Plain {
 
     /// Asks for the present values that the board does not have: a server need not send one when it is subscribed to.
     async fn learn(&self, held: &[(SignalId, Arc<Kept>)]) {
-        let ids: Vec<_> = held.iter().map(|(signal, _)| *signal).collect();
-        let Ok(points) = self.board.get(Get::of(&ids)) else { return };
-        let unknown = |point: &Result<Datapoint, Error>| match point {
-            Ok(point) => match &point.state {
-                State::NeverSet => true,
-                State::NotAvailable(reason) => reason.kind() == ReasonKind::Link,
-                _ => false,
-            },
-            Err(_) => false,
-        };
-        let unknown: Vec<_> =
-            ids.iter().zip(&points).filter(|(_, point)| unknown(point)).map(|(id, _)| *id).collect();
+        let ids = held.iter().map(|(signal, _)| *signal);
+        let unknown: Vec<_> = ids.filter(|signal| self.shared.is_unknown(*signal)).collect();
         if unknown.is_empty() || self.shared.down().is_some() {
             return;
         }

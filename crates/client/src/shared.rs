@@ -7,6 +7,8 @@
 mod arrivals;
 mod links;
 
+pub(crate) use self::links::Expired;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -16,7 +18,7 @@ use coachwork_transport::viss::SubscriptionId;
 use coachwork_transport::{ClientSession, Moment, Ticket};
 use coachwork_vehicle::{
     Board, Catalogue, CatalogueCell, Clock, Datapoint, Each, Error, ErrorKind, Reason, ReasonKind, Receipt,
-    Request, SignalId, Subscribe,
+    Request, SignalId, Stage, Subscribe,
 };
 
 use crate::inbox::Inbox;
@@ -57,6 +59,10 @@ struct State {
     last_wish: u64,
     /// Wishes that the gateway has not been told of on this link.
     unsent: VecDeque<u64>,
+    /// Subscriptions that nobody wants any more, and that the gateway has not been told of.
+    unwanted: Vec<SubscriptionId>,
+    /// Signals whose present value a board does not have.
+    unknown: VecDeque<SignalId>,
     refreshing: bool,
     refresh_again: bool,
     left_out: Vec<(String, Error)>,
@@ -70,6 +76,8 @@ enum Waiting {
     Subscribe(u64, Option<Arc<Slot<Refused>>>),
     /// Newer metadata.
     Refresh,
+    /// The present value of a signal, for the board.
+    Present(SignalId),
     /// A word from the gateway, whatever it is.
     Probe,
 }
@@ -160,6 +168,18 @@ impl Shared {
         asked: Vec<Asked>,
         within: std::time::Duration,
     ) -> Result<Pending<Each<Receipt>>, Unasked> {
+        {
+            let mut state = self.lock();
+            let (limit, more) = (self.options.limits.receipts, asked.len());
+            if state.receipts.len().saturating_add(more) > limit {
+                // A gateway that does not say how they ended says so by their deadlines.
+                state.receipts.retain(|_, asked| asked.receipt.stage() == Stage::Accepted);
+            }
+            if state.receipts.len().saturating_add(more) > limit {
+                let message = format!("{} receipts are open", state.receipts.len());
+                return Err(Unasked::Failed(Error::new(ErrorKind::Limit, message)));
+            }
+        }
         let slot = Slot::new();
         let requests: Vec<_> = asked.iter().map(|one| one.request.clone()).collect();
         let (link, ticket) = self.ask(
@@ -224,21 +244,15 @@ impl Shared {
     pub(crate) fn forget(&self, wish: u64) {
         let mut state = self.lock();
         let Some(wish) = state.wishes.remove(&wish) else { return };
-        let within = self.options.request_time;
-        let now = self.moment();
-        let state_ref = &mut *state;
-        if let Some(session) = &mut state_ref.session {
-            if let Some(ticket) = wish.ticket {
-                state_ref.waiting.remove(&ticket);
+        if let Some(ticket) = wish.ticket {
+            state.waiting.remove(&ticket);
+            if let Some(session) = &mut state.session {
                 session.cancel(ticket);
             }
-            if let Some(name) = wish.name {
-                state_ref.names.remove(&name);
-                // Where there is no room for the request, the gateway goes on and is not listened to.
-                if let Ok((_, message)) = session.unsubscribe(&name, within, now) {
-                    state_ref.out.push_back(message);
-                }
-            }
+        }
+        if let Some(name) = wish.name {
+            state.names.remove(&name);
+            state.unwanted.push(name);
         }
         wake(state);
     }
@@ -307,6 +321,10 @@ impl Shared {
         let mut state = self.lock();
         state.closing = true;
         wake(state);
+        if matches!(self.link.load(), Link::Ended(_)) {
+            // There is no driver any more that would do it.
+            self.end_subscriptions();
+        }
     }
 
     pub(crate) fn is_closing(&self) -> bool {

@@ -24,8 +24,6 @@ pub(crate) enum Done {
     /// Metadata was answered: from now on the peer is told of newer catalogues.
     Described(Ticket, Answer, Arc<Pass>, Arc<Catalogue>),
     Settled(Ticket, usize, Outcome),
-    /// The view has a newer catalogue than the one that the peer was told of last.
-    Superseded(Arc<Pass>),
 }
 
 pub(crate) struct Subscribed {

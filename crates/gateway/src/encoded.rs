@@ -4,44 +4,68 @@
 //! *Next:* `peer.rs` (events), `calls.rs` (metadata).
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use coachwork_transport::viss::{EncodedEvent, EncodedMetadata, Form, Target};
 use coachwork_vehicle::{Catalogue, Datapoint, Error, SignalId, Timestamp};
 
-/// How many events are remembered. They are shared by peers that are told the same at about the same time.
-const EVENTS: usize = 64;
+/// How many events are remembered, each in the place that its content gives it. They are shared by peers that are told the same at
+/// about the same time.
+const EVENTS: usize = 256;
 /// How many metadata are remembered, one for each view, form and request.
 const METADATA: usize = 8;
 
 type Points = [(SignalId, Datapoint)];
 
-#[derive(Debug, Default)]
-pub(crate) struct Events(Mutex<VecDeque<(Form, Arc<Points>, EncodedEvent)>>);
+#[derive(Debug)]
+pub(crate) struct Events(Mutex<Vec<Option<Known>>>);
+
+type Known = (Form, Arc<Points>, EncodedEvent);
+
+impl Default for Events {
+    fn default() -> Self {
+        Self(Mutex::new(vec![None; EVENTS]))
+    }
+}
 
 impl Events {
-    /// An event with these datapoints, whose ids say which vehicle they are of.
+    /// An event with these datapoints, whose ids say which vehicle they are of. `shared`: somebody else may be told the same.
     pub(crate) fn points(
         &self,
         form: Form,
         points: &Points,
         catalogue: &Catalogue,
         now: Timestamp,
+        shared: bool,
     ) -> EncodedEvent {
+        let encode =
+            || EncodedEvent::points(form, points.iter().map(|(id, point)| (*id, point)), catalogue, now);
+        if !shared {
+            return encode();
+        }
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let same =
-            |(other, there, _): &&(Form, Arc<Points>, EncodedEvent)| *other == form && **there == *points;
-        if let Some((_, _, encoded)) = known.iter().rev().find(same) {
+        let Some(place) = known.get_mut(place(form, points)) else { return encode() };
+        if let Some((other, there, encoded)) = place
+            && *other == form
+            && **there == *points
+        {
             return encoded.clone();
         }
-        let encoded =
-            EncodedEvent::points(form, points.iter().map(|(id, point)| (*id, point)), catalogue, now);
-        if known.len() >= EVENTS {
-            known.pop_front();
-        }
-        known.push_back((form, points.into(), encoded.clone()));
+        let encoded = encode();
+        *place = Some((form, points.into(), encoded.clone()));
         encoded
     }
+}
+
+/// Where an event is remembered: its first signal, its times and its length tell most apart.
+fn place(form: Form, points: &Points) -> usize {
+    let mut hasher = DefaultHasher::new();
+    (form, points.len()).hash(&mut hasher);
+    for (signal, point) in points.first().into_iter().chain(points.last()) {
+        (signal, point.source, point.received).hash(&mut hasher);
+    }
+    usize::try_from(hasher.finish() % 256).unwrap_or(0)
 }
 
 #[derive(Debug, Default)]

@@ -31,14 +31,15 @@ use crate::door::Pass;
 use crate::feeds::{Feed, Feeds};
 use crate::gateway::Shared;
 
-/// How many answers may wait before requests are left unread.
-const ANSWERS: usize = 256;
+/// How many bytes of answers may wait before requests are left unread.
+const ANSWERS: usize = 256 * 1024;
 /// How many datapoints go into one message.
 const POINTS: usize = 256;
 /// How many things are done before others get their turn.
 const TURN: usize = 256;
 
 type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
+type Superseded = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve(shared: &Arc<Shared>, mut connection: Box<dyn Connection>) {
@@ -73,15 +74,16 @@ struct Peer {
     session: ServerSession,
     work: FuturesUnordered<Work>,
     feeds: Feeds,
-    /// Messages to write.
+    /// Messages to write, and how many bytes they have.
     answers: VecDeque<Bytes>,
+    answers_bytes: usize,
     /// Events to write: those of one turn of one subscription, and ends.
     events: VecDeque<(SubscriptionId, EncodedEvent)>,
     /// Since when something has waited for the peer to read.
     waiting_since: Option<Monotonic>,
     heard: Monotonic,
-    /// The catalogue that the peer was told of, by the pass that it saw it with.
-    described: Option<Arc<Pass>>,
+    /// The view that was described to the peer last, until it has a newer catalogue.
+    described: Option<(Arc<Pass>, Superseded)>,
     /// When to look which admissions have ended.
     over_at: Option<Monotonic>,
     draining: Pin<Box<EventListener>>,
@@ -102,6 +104,7 @@ impl Peer {
             work: FuturesUnordered::new(),
             feeds: Feeds::default(),
             answers: VecDeque::new(),
+            answers_bytes: 0,
             events: VecDeque::new(),
             waiting_since: None,
             heard,
@@ -123,10 +126,7 @@ impl Peer {
                 Ok(read) => idle &= !read,
                 Err(error) => return Poll::Ready(End::of(&error)),
             }
-            while let Poll::Ready(Some(done)) = self.work.poll_next_unpin(cx) {
-                idle = false;
-                self.finish(done, now);
-            }
+            idle &= !self.work(now, cx);
             match self.write(now, cx) {
                 Ok(wrote) => idle &= !wrote,
                 Err(error) => return Poll::Ready(End::of(&error)),
@@ -142,19 +142,50 @@ impl Peer {
     /// Takes requests in, as long as their answers have room. Says whether there was one.
     fn read(&mut self, now: Moment, cx: &mut Context<'_>) -> Result<bool, TransportError> {
         let mut read = false;
-        while self.answers.len() < ANSWERS && !self.shared.drain.has_begun() {
+        while self.answers_bytes < ANSWERS && !self.shared.drain.has_begun() {
             let Poll::Ready(message) = self.connection.poll_recv(cx) else { break };
             (read, self.heard) = (true, now.monotonic);
             match self.session.receive(&message?, now) {
-                Received::Reply(bytes) => self.answers.push_back(bytes),
+                Received::Reply(bytes) => self.send([bytes]),
                 Received::Call { ticket, call: Call::Unsubscribe(subscription), .. } => {
                     self.forget(&subscription);
                     self.answer(ticket, &Answer::Unsubscribed, now);
                 }
-                Received::Call { ticket, credential, call } => self.begin(ticket, credential, call),
+                Received::Call { ticket, credential, call } => {
+                    self.begin(ticket, credential, call);
+                    // Most are done at once: so requests are begun in their order, and their answers count before the next is read.
+                    self.work(now, cx);
+                }
             }
         }
         Ok(read)
+    }
+
+    /// Goes on with what was begun. Says whether something was done.
+    fn work(&mut self, now: Moment, cx: &mut Context<'_>) -> bool {
+        let mut worked = false;
+        while let Poll::Ready(Some(done)) = self.work.poll_next_unpin(cx) {
+            worked = true;
+            self.finish(done, now);
+        }
+        while let Some((pass, superseded)) = &mut self.described
+            && superseded.as_mut().poll(cx).is_ready()
+        {
+            worked = true;
+            let pass = pass.clone();
+            let catalogue = pass.view.catalogue();
+            let message = self.session.catalogue_changed(catalogue.revision(), now);
+            self.send(message);
+            self.watch(pass, catalogue);
+        }
+        worked
+    }
+
+    fn send(&mut self, messages: impl IntoIterator<Item = Bytes>) {
+        for message in messages {
+            self.answers_bytes += message.len();
+            self.answers.push_back(message);
+        }
     }
 
     fn begin(&mut self, ticket: Ticket, credential: Credential, call: Call) {
@@ -166,7 +197,7 @@ impl Peer {
         let message = self.session.answer(ticket, answer, now);
         let answered = message.is_some();
         self.shared.counted.requests.add(answered.into());
-        self.answers.extend(message);
+        self.send(message);
         answered
     }
 
@@ -190,23 +221,12 @@ impl Peer {
             Done::Described(ticket, answer, pass, catalogue) => {
                 self.answer(ticket, &answer, now);
                 if self.session.form().additions {
-                    let watched =
-                        self.described.replace(pass.clone()).is_some_and(|held| Arc::ptr_eq(&held, &pass));
-                    if !watched {
-                        self.watch(pass, catalogue);
-                    }
+                    self.watch(pass, catalogue);
                 }
             }
             Done::Settled(ticket, index, outcome) => {
-                self.answers.extend(self.session.receipt(ticket, index, &outcome, now));
-            }
-            Done::Superseded(pass) => {
-                // Only the view that was described last matters to the peer.
-                if self.described.as_ref().is_some_and(|held| Arc::ptr_eq(held, &pass)) {
-                    let catalogue = pass.view.catalogue();
-                    self.answers.extend(self.session.catalogue_changed(catalogue.revision(), now));
-                    self.watch(pass, catalogue);
-                }
+                let message = self.session.receipt(ticket, index, &outcome, now);
+                self.send(message);
             }
         }
     }
@@ -231,10 +251,7 @@ impl Peer {
     }
 
     fn watch(&mut self, pass: Arc<Pass>, catalogue: Arc<Catalogue>) {
-        self.work.push(Box::pin(async move {
-            catalogue.superseded().await;
-            Done::Superseded(pass)
-        }));
+        self.described = Some((pass, Box::pin(async move { catalogue.superseded().await })));
     }
 
     fn forget(&mut self, subscription: &SubscriptionId) {
@@ -250,6 +267,7 @@ impl Peer {
         while let Poll::Ready(ready) = self.connection.poll_ready(cx) {
             ready?;
             if let Some(answer) = self.answers.pop_front() {
+                self.answers_bytes -= answer.len();
                 self.connection.feed(MessageKind::Text, &[&answer])?;
             } else if let Some((id, event)) = self.events.pop_front() {
                 if let Some(head) = self.session.event(&id, &event) {
@@ -291,7 +309,8 @@ impl Peer {
                 self.shared.counted.datapoints.add(u64::try_from(points.len()).unwrap_or(0));
                 let catalogue = feed.subscription.catalogue().clone();
                 for part in points.chunks(POINTS) {
-                    let encoded = self.shared.events.points(form, part, &catalogue, now.time);
+                    let shared = self.shared.counted.subscriptions.load() > 1;
+                    let encoded = self.shared.events.points(form, part, &catalogue, now.time, shared);
                     self.events.push_back((id.clone(), encoded));
                 }
             }
@@ -312,7 +331,7 @@ impl Peer {
             let now = Moment::of(self.shared.clock.as_ref());
             let expired = self.session.expire(now);
             self.shared.counted.requests.add(u64::try_from(expired.len()).unwrap_or(0));
-            self.answers.extend(expired);
+            self.send(expired);
             if self.over_at.is_some_and(|at| at <= now.monotonic) {
                 self.end_what_is_over(now);
             }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use coachwork_transport::viss::{Metadata, SubscriptionId};
 use coachwork_transport::{Arrived, Message, Reply, Ticket};
 use coachwork_vehicle::{
-    Catalogue, CatalogueCell, Datapoint, Each, Error, ErrorKind, Event, Outcome, Permission, Reason,
-    ReasonKind, Receipt, Refusal, RefusalKind, SignalId, Stage,
+    Catalogue, CatalogueCell, Datapoint, Each, Error, ErrorKind, Event, Get, Outcome, Permission, Reason,
+    ReasonKind, Receipt, Refusal, RefusalKind, SignalId, Stage, State,
 };
 
 use super::{Asked, End, Mode, Refused, Shared, Waiting, odd};
@@ -45,6 +45,13 @@ impl Shared {
         let waiting = self.lock().waiting.remove(&ticket);
         match waiting {
             None | Some(Waiting::Probe) => {}
+            Some(Waiting::Present(signal)) => {
+                if let Ok(Reply::Points(points)) = answer
+                    && self.is_unknown(signal)
+                {
+                    self.present(points.iter().filter_map(|point| Some((signal, point.as_ref().ok()?))));
+                }
+            }
             Some(Waiting::Points(slot)) => {
                 let points = answer.and_then(|reply| match reply {
                     Reply::Points(points) => Ok(points),
@@ -137,11 +144,11 @@ impl Shared {
                     slot.fill(Settled::Answered(Ok(refused)));
                 }
             }
-            (Ok((_, refused)), End::Board(_)) => {
-                if let Some(slot) = slot {
-                    slot.fill(Settled::Answered(Ok(refused)));
-                }
-            }
+            (Ok((_, refused)), End::Board(signal)) => match slot {
+                Some(slot) => slot.fill(Settled::Answered(Ok(refused))),
+                // A server need not tell the present value when it is subscribed to.
+                None => self.lock().unknown.push_back(signal),
+            },
             (Err(error), end) => match slot {
                 Some(slot) => slot.fill(Settled::Answered(Err(error))),
                 // It stood before, and the gateway does not have it any more.
@@ -196,6 +203,19 @@ impl Shared {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Whether the board waits for the present value of a signal.
+    pub(crate) fn is_unknown(&self, signal: SignalId) -> bool {
+        let Mode::Plain(board) = &self.mode else { return false };
+        let point = board.get(Get::of(&[signal])).ok().and_then(|mut each| each.pop());
+        match point {
+            Some(Ok(Datapoint { state: State::NeverSet, .. })) => true,
+            Some(Ok(Datapoint { state: State::NotAvailable(reason), .. })) => {
+                reason.kind() == ReasonKind::Link
+            }
+            _ => false,
         }
     }
 

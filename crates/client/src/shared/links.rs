@@ -33,16 +33,19 @@ impl Shared {
         drop(asked);
     }
 
-    /// Settles what had its time. Says whether the gateway owes a word that did not come.
-    pub(crate) fn expire(&self) -> bool {
+    /// Settles what had its time.
+    pub(crate) fn expire(&self) -> Expired {
         let now = self.moment();
-        let (mut silent, mut over) = (false, Vec::new());
+        let (mut expired, mut over) = (Expired::Nothing, Vec::new());
         {
             let mut state = self.lock();
-            let Some(session) = &mut state.session else { return false };
+            let Some(session) = &mut state.session else { return Expired::Nothing };
             for ticket in session.expire(now) {
+                if expired == Expired::Nothing {
+                    expired = Expired::Requests;
+                }
                 match state.waiting.remove(&ticket) {
-                    Some(Waiting::Probe) => silent = true,
+                    Some(Waiting::Probe) => expired = Expired::Probe,
                     Some(Waiting::Refresh) => {
                         state.refreshing = false;
                         state.refresh_again = true;
@@ -57,7 +60,7 @@ impl Shared {
         for waiting in over {
             waiting.settle(&Settled::Answered(Err(error())));
         }
-        silent
+        expired
     }
 
     /// Sends what waits for room among the open requests: subscriptions, and newer metadata.
@@ -67,6 +70,17 @@ impl Shared {
         let mut state = self.lock();
         let state = &mut *state;
         let Some(session) = &mut state.session else { return };
+        while let Some(name) = state.unwanted.pop() {
+            match session.unsubscribe(&name, within, now) {
+                Ok((_, message)) => state.out.push_back(message),
+                Err(error) if error.kind() == ErrorKind::Limit => {
+                    state.unwanted.push(name);
+                    break;
+                }
+                // It has ended by itself.
+                Err(_) => {}
+            }
+        }
         // The other half is for calls.
         while session.requests() <= self.options.limits.requests / 2 {
             if state.refresh_again && !state.refreshing {
@@ -75,6 +89,13 @@ impl Shared {
                 state.waiting.insert(ticket, Waiting::Refresh);
                 state.out.push_back(message);
                 (state.refreshing, state.refresh_again) = (true, false);
+                continue;
+            }
+            if let Some(signal) = state.unknown.pop_front() {
+                if let Ok((ticket, message)) = session.get(&[signal], within, now) {
+                    state.waiting.insert(ticket, Waiting::Present(signal));
+                    state.out.push_back(message);
+                }
                 continue;
             }
             let Some(number) = state.unsent.pop_front() else { return };
@@ -133,6 +154,8 @@ impl Shared {
                 state.out.clear();
                 state.names.clear();
                 state.unsent.clear();
+                state.unwanted.clear();
+                state.unknown.clear();
                 (state.refreshing, state.refresh_again) = (false, false);
                 let waiting = std::mem::take(&mut state.waiting);
                 let receipts = std::mem::take(&mut state.receipts).into_values();
@@ -173,10 +196,13 @@ impl Shared {
         for asked in again {
             asked.lost(reason);
         }
-        if !self.is_closing() {
-            return;
+        if self.is_closing() {
+            self.end_subscriptions();
         }
-        // Nobody holds the vehicle any more.
+    }
+
+    /// Nobody holds the vehicle any more.
+    pub(super) fn end_subscriptions(&self) {
         let reason = Reason::because(ReasonKind::Ended, "the vehicle was dropped");
         let ends: Vec<_> = self.lock().wishes.values().map(|wish| wish.end.clone()).collect();
         for end in ends {
@@ -188,6 +214,15 @@ impl Shared {
             board.end(&reason);
         }
     }
+}
+
+/// What had its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expired {
+    Nothing,
+    Requests,
+    /// The gateway was asked for a word, and said none.
+    Probe,
 }
 
 impl Waiting {
@@ -203,7 +238,11 @@ impl Waiting {
             Self::Points(slot) => slot.fill(of(how)),
             Self::Set(Some(slot), _) => slot.fill(of(how)),
             Self::Subscribe(_, Some(slot)) => slot.fill(of(how)),
-            Self::Set(None, _) | Self::Subscribe(_, None) | Self::Refresh | Self::Probe => {}
+            Self::Set(None, _)
+            | Self::Subscribe(_, None)
+            | Self::Refresh
+            | Self::Present(_)
+            | Self::Probe => {}
         }
     }
 
