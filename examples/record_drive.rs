@@ -13,7 +13,7 @@ fn main() -> Result<(), Fault> {
     let file = std::env::args_os().nth(1).map_or_else(drive_log, PathBuf::from);
     let databases = load_databases(&databases(), |notice| println!("{notice}"))?;
     let log = record(&scenario(), databases, &Mapping::load(mapping_file())?, Duration::from_secs(60))?;
-    let frames = log.iter().filter(|byte| **byte == b'\n').count();
+    let frames = log.split(|byte| *byte == b'\n').count() - 1;
     std::fs::write(&file, log).map_err(|why| format!("{}: {why}", file.display()))?;
     println!("{frames} frames of one minute of driving in {}", file.display());
     Ok(())

@@ -57,7 +57,13 @@ async fn drive_along(car: &dyn Vehicle, seen: &mut Seen) -> Result<Option<Timest
     let Ok(speed) = vss::SPEED.resolve(&car.catalogue()) else { return Ok(None) };
     let mut watch = car.subscribe(Subscribe::to([speed]).every(LOOK).queue(LOOKS)).await?;
     let (mut first, mut now) = (None, None);
-    while let Some(Event::Changed(points)) = watch.next().await {
+    while seen.looks < LOOKS {
+        let points = match watch.next().await {
+            Some(Event::Changed(points)) => points,
+            Some(Event::Ended(_)) | None => break,
+            // Rights that change and looks that are missed change nothing here.
+            Some(_) => continue,
+        };
         for (_, point) in points.iter() {
             seen.looks += 1;
             let kmh = match &point.state {
@@ -73,9 +79,6 @@ async fn drive_along(car: &dyn Vehicle, seen: &mut Seen) -> Result<Option<Timest
                 seen.fast_after = Some(since);
                 return Ok(now);
             }
-        }
-        if seen.looks >= LOOKS {
-            break;
         }
     }
     Ok(now)
@@ -95,8 +98,11 @@ async fn energy(car: &dyn Vehicle) -> Result<(&'static str, String), Error> {
     if car.catalogue().id(vss::FUEL_RELATIVE_LEVEL.path()).is_some() {
         return Ok(("fuel", read(car, vss::FUEL_RELATIVE_LEVEL, |level| format!("{level} percent")).await?));
     }
-    let charge = read(car, vss::BATTERY_STATE_OF_CHARGE, |charge| format!("{charge:.1} percent")).await?;
-    Ok(("charge", charge))
+    if car.catalogue().id(vss::BATTERY_STATE_OF_CHARGE.path()).is_some() {
+        let charge = read(car, vss::BATTERY_STATE_OF_CHARGE, |charge| format!("{charge:.1} percent")).await?;
+        return Ok(("charge", charge));
+    }
+    Ok(("range", "this car says nothing of it".to_owned()))
 }
 
 async fn doors(car: &dyn Vehicle) -> Result<String, Error> {
@@ -113,7 +119,7 @@ async fn doors(car: &dyn Vehicle) -> Result<String, Error> {
     }
     let count = doors.len();
     let known = match (open.is_empty(), unknown) {
-        _ if count == 0 => return Ok("this car says nothing of its doors".to_owned()),
+        _ if count == 0 => return Ok("this car says nothing of them".to_owned()),
         (true, 0) => "all closed".to_owned(),
         (true, n) if n == count => "not known at present".to_owned(),
         (true, n) => format!("{n} not known at present, the others closed"),
@@ -145,7 +151,9 @@ async fn read<T: VssValue + std::fmt::Display>(
 ) -> Result<String, Error> {
     match car.read(path).await {
         Ok(reading) => Ok(reading.valid().map_or_else(|why| why.to_string(), words)),
-        Err(error) if error.kind() == ErrorKind::UnknownSignal => Ok("not known to this car".to_owned()),
+        Err(error) if error.kind() == ErrorKind::UnknownSignal => {
+            Ok("this car says nothing of it".to_owned())
+        }
         Err(error) => Err(error),
     }
 }

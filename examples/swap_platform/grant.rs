@@ -9,8 +9,9 @@ use coachwork::entitlement::{
     Action, Car, Entitled, Entitlements, Grant, GrantId, Issuer, KeyId, OwnerEpoch, PaidClass, PaidFeature,
     Policy, Rule, VehicleId, Verifier,
 };
+use coachwork::system::SystemClock;
 use coachwork::{Clock, Vehicle};
-use coachwork_examples::{Fault, START};
+use coachwork_examples::Fault;
 
 /// What the platform owner knows: the car, what is sold in it, whose signature counts.
 pub(crate) struct Shop {
@@ -19,6 +20,8 @@ pub(crate) struct Shop {
     pub(crate) verifier: Verifier,
     /// What a buyer was sent.
     pub(crate) token: Vec<u8>,
+    /// Dates of grants are of our time, however fast the cars drive.
+    pub(crate) time: Arc<SystemClock>,
 }
 
 impl Shop {
@@ -28,13 +31,16 @@ impl Shop {
         let car = Car { vehicle: VehicleId::from_vin("1M8GDM9AXKP042788")?, owner: OwnerEpoch(1) };
         // The back end of the maker, far from the car. A real secret comes from a key store.
         let issuer = Issuer::new(KeyId::new("example")?, &[7; 32])?;
-        let month = START.saturating_add(Duration::from_secs(30 * 86_400));
-        let grant = Grant::draft(GrantId::new("order-17")?, car.vehicle, START).opens(&heating).until(month);
+        let time = Arc::new(SystemClock::new()?);
+        let (now, month) = (time.now(), Duration::from_secs(30 * 86_400));
+        let order = Grant::draft(GrantId::new("order-17")?, car.vehicle, now).opens(&heating);
+        let grant = order.until(now.saturating_add(month)).build()?;
         Ok(Self {
             car,
             policy: Arc::new(Policy::new([rule])?),
             verifier: Verifier::new([(issuer.key_id(), issuer.public_key())])?,
-            token: issuer.issue(&grant.build()?)?,
+            token: issuer.issue(&grant)?,
+            time,
         })
     }
 
@@ -43,11 +49,11 @@ impl Shop {
         &self,
         vehicle: Arc<dyn Vehicle>,
         token: Option<&[u8]>,
-        clock: Arc<dyn Clock>,
     ) -> Result<Arc<dyn Vehicle>, Fault> {
         let bought = token.map(|token| self.verifier.verify(token)).transpose()?;
         let features = self.policy.features().clone();
-        let entitlements = Entitlements::new(self.car, features, bought, clock.now())?;
-        Ok(Arc::new(Entitled::new(vehicle, self.policy.clone(), Arc::new(entitlements), clock)?))
+        let entitlements = Entitlements::new(self.car, features, bought, self.time.now())?;
+        let (policy, time) = (self.policy.clone(), self.time.clone());
+        Ok(Arc::new(Entitled::new(vehicle, policy, Arc::new(entitlements), time)?))
     }
 }

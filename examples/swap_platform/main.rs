@@ -48,7 +48,7 @@ async fn run() -> Result<(), Fault> {
     let mut all = Vec::new();
     for tcp in [false, true] {
         for kind in [Kind::Simulator, Kind::Log, Kind::Bus] {
-            let name = if tcp { format!("{kind}, over TCP") } else { kind.to_string() };
+            let name = files.name(kind, tcp);
             let on = |token| ride(&files, &shop, kind, tcp, token);
             let (without, note) = on(None).await.map_err(|why| format!("{name}: {why}"))?;
             let (with, _) = on(Some(&*shop.token)).await.map_err(|why| format!("{name}: {why}"))?;
@@ -73,7 +73,7 @@ async fn ride(
     let vehicle = if tcp {
         over_tcp(&mut platform, shop, token).await?
     } else {
-        shop.gate(platform.vehicle.clone(), token, platform.clock.clone())?
+        shop.gate(platform.vehicle.clone(), token)?
     };
     let seen = app(&*vehicle).await?;
     let note = platform.note();

@@ -2,7 +2,6 @@
 //!
 //! *Next:* `wire.rs` (the same over TCP), `grant.rs` (what is open on them).
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,7 +39,6 @@ pub(crate) struct Platform {
     pub(crate) vehicle: Arc<dyn Vehicle>,
     /// The log that is played, and what is wrong in it.
     log: Option<(Arc<CanVehicle>, Arc<Mutex<Option<String>>>)>,
-    pub(crate) clock: Arc<ManualClock>,
     pub(crate) tasks: Tasks,
 }
 
@@ -67,6 +65,19 @@ impl Files {
         // A mapping that does not fit its database is found before the story begins.
         files.start(Kind::Log)?;
         Ok(files)
+    }
+
+    /// What a platform is called in the story.
+    pub(crate) fn name(&self, kind: Kind, tcp: bool) -> String {
+        let wire = if tcp { ", over TCP" } else { "" };
+        match kind {
+            Kind::Simulator => format!("simulator{wire}"),
+            Kind::Log => {
+                let file = self.options.log.file_name().unwrap_or_default();
+                format!("recorded log {}{wire}", file.to_string_lossy())
+            }
+            Kind::Bus => format!("virtual CAN bus{wire}"),
+        }
     }
 
     /// Starts a platform.
@@ -112,8 +123,8 @@ impl Files {
                 Arc::new(car)
             }
         };
-        tasks.pass_time(clock.clone());
-        Ok(Platform { vehicle, log, clock, tasks })
+        tasks.pass_time(clock);
+        Ok(Platform { vehicle, log, tasks })
     }
 }
 
@@ -179,14 +190,4 @@ fn has_a_frame(options: &Options) -> Result<(), Fault> {
         }
     }
     Err(first.map_or_else(|| format!("{}: the log is empty", options.log.display()).into(), Fault::from))
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Simulator => "simulator",
-            Self::Log => "recorded log",
-            Self::Bus => "virtual CAN bus",
-        })
-    }
 }

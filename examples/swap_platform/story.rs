@@ -39,17 +39,17 @@ pub(crate) fn sum_up(all: &[Runs]) {
     let count = all.len();
     println!("The same on all {count}");
     line("the app", &format!("one function, {} runs; no line of it knows its platform", 2 * count));
-    let fast: Vec<_> =
-        all.iter().flat_map(|runs| [&runs.without, &runs.with]).map(|seen| seen.fast_after).collect();
-    let moved: Vec<_> = fast.iter().flatten().collect();
-    if let (Some(first), Some(last)) = (moved.iter().min(), moved.iter().max())
-        && moved.len() == fast.len()
-    {
-        let apart = seconds(**last - **first);
-        line(
-            "the drive",
-            &format!("above {FAST} km/h after {} everywhere, at most {apart} apart", seconds(**first)),
+    let drives: Vec<_> =
+        all.iter().flat_map(|runs| [runs.without.fast_after, runs.with.fast_after]).collect();
+    let fast: Vec<_> = drives.iter().flatten().copied().collect();
+    if let (Some(first), Some(last)) = (fast.iter().min(), fast.iter().max()) {
+        let (runs, of) = (fast.len(), drives.len());
+        let text = format!(
+            "above {FAST} km/h after {} to {} in {runs} of {of} runs",
+            seconds(*first),
+            seconds(*last)
         );
+        line("the drive", &text);
     }
     let cold: Vec<_> = all.iter().filter_map(|runs| runs.without.seat.reason()).collect();
     if cold.len() == count {
@@ -63,6 +63,7 @@ pub(crate) fn sum_up(all: &[Runs]) {
             line("", &format!("{}: {why}", runs.platform));
         }
     }
+    line("a log", "is past: the app runs on it, and nothing in it moves");
 }
 
 impl Seat {

@@ -8,7 +8,7 @@ use coachwork::Vehicle;
 use coachwork::client::{Client, Options};
 use coachwork::entitlement::ByGrant;
 use coachwork::gateway::Gateway;
-use coachwork::system::{SystemClock, tcp};
+use coachwork::system::tcp;
 use coachwork::transport::Limits;
 use coachwork_examples::Fault;
 
@@ -26,9 +26,9 @@ pub(crate) async fn over_tcp(
     shop: &Shop,
     token: Option<&[u8]>,
 ) -> Result<Arc<dyn Vehicle>, Fault> {
-    let (limits, time) = (Limits::default(), Arc::new(SystemClock::new()?));
-    let (vehicle, clock) = (platform.vehicle.clone(), platform.clock.clone());
-    let door = ByGrant::new(vehicle, shop.car, shop.policy.clone(), shop.verifier.clone(), clock);
+    let (limits, time) = (Limits::default(), shop.time.clone());
+    let (vehicle, policy) = (platform.vehicle.clone(), shop.policy.clone());
+    let door = ByGrant::new(vehicle, shop.car, policy, shop.verifier.clone(), time.clone());
     let gateway = Gateway::new(Arc::new(door), time.clone(), coachwork::gateway::Options::default());
     let listener = tcp::listen("127.0.0.1:0", &limits).await?;
     let address = listener.address().to_string();
