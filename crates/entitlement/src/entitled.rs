@@ -138,11 +138,14 @@ impl<V: Vehicle> Vehicle for Entitled<V> {
             .map(|request| match now.catalogue().entry(request.signal) {
                 Err(error) => Some(Err(error.during(Operation::Set))),
                 Ok(entry) => {
-                    let Some(why) = now.denial(request.signal, Deed::Set) else {
+                    // What the vehicle cannot do at all, it says itself, whether or not it would be allowed.
+                    let denial =
+                        now.denial(request.signal, Deed::Set).filter(|_| now.can_move(request.signal));
+                    let Some(why) = denial else {
                         open.push(request);
                         return None;
                     };
-                    // What makes no sense is an error, whether or not it would be allowed.
+                    // So it is with a request that makes no sense.
                     Some(entry.settable(request.value).map(|_| self.refused(why)))
                 }
             })

@@ -199,6 +199,11 @@ impl Now {
         &self.state.wrapped
     }
 
+    /// Whether the vehicle itself has a way to move the signal.
+    pub(crate) fn can_move(&self, signal: SignalId) -> bool {
+        self.catalogue().access(signal).is_ok_and(|access| access.write != Permission::No)
+    }
+
     fn denied(&self, row: &Row, deed: Deed) -> Option<(FeatureId, Decision)> {
         let needed = match deed {
             Deed::Get => [row.read, None],

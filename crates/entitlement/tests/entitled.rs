@@ -11,9 +11,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use coachwork_entitlement::*;
 use coachwork_vehicle::{
-    Admission, Catalogue, Clock, Credential, DataType, Datapoint, Each, Entry, Error, ErrorKind, Event,
-    Facts, Get, ManualClock, MemoryVehicle, Monotonic, Outcome, Permission, ReasonKind, Receipt, RefusalKind,
-    Request, SignalId, Sleep, Stage, Subscribe, Subscription, Timestamp, Value, Vehicle,
+    Access, Admission, Catalogue, Clock, Credential, DataType, Datapoint, Each, Entry, Error, ErrorKind,
+    Event, Facts, Get, ManualClock, MemoryVehicle, Monotonic, Outcome, Permission, ReasonKind, Receipt,
+    RefusalKind, Request, SignalId, Sleep, Stage, Subscribe, Subscription, Timestamp, Value, Vehicle,
 };
 use coset::cbor::Value as Cbor;
 use futures::FutureExt;
@@ -587,4 +587,16 @@ fn what_is_no_grant_for_this_car_and_owner_stays_outside() {
     }
     let personal = shown(token_for(&["seat-heating"], None, Some(1), VEHICLE));
     assert_eq!(writable(&*block_on(door.admit(&personal)).unwrap().view), Permission::Yes);
+}
+
+#[test]
+fn what_the_vehicle_cannot_move_it_says_itself() {
+    let bench = bench(&[]);
+    assert!(matches!(bench.heat(60), Outcome::Refused(_)));
+    // A recorded log, say: nothing in it moves, whatever was bought.
+    let no = |_: SignalId, now: &Access| Access { write: Permission::No, ..now.clone() };
+    bench.memory.board().restrict(no);
+    let request = Request::new(bench.id(HEATING), Value::from(60u8));
+    let answer = block_on(bench.car.set(vec![request])).unwrap().remove(0);
+    assert_eq!(answer.unwrap_err().kind(), ErrorKind::NotActuator);
 }
