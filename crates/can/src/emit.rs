@@ -10,7 +10,7 @@ use crate::bus::{Batch, Bus, BusError, FrameSink, FrameSource};
 use crate::error::bus_error;
 use crate::plan::{Names, Place, ToVehicle, ToWire, Wire, error_value, not_available, payload_frame};
 use crate::{Databases, Direction, Frame, Mapping, MappingError, MappingFault};
-use coachwork_dbc::{Availability, Raw, SignalIndex, Value as DbcValue};
+use coachwork_dbc::{Raw, SignalIndex, Value as DbcValue};
 use coachwork_vehicle::{
     Clock, Driver, Error, Event, Get, Monotonic, Outcome, Permission, Receipt, Request, SignalId, Stage,
     State, Subscribe, Value, Vehicle,
@@ -258,9 +258,7 @@ impl Emit {
         for (place, command) in commands.iter_mut().enumerate() {
             let Some(sample) = message.decode_signal(command.signal, frame.data()) else { continue };
             let before = command.last.replace(sample.raw());
-            if sample.availability() != Availability::Available {
-                continue;
-            }
+            // "Not available" in a command is no request.
             let Some(State::Valid(value)) = command.to_vehicle.convert(&sample) else { continue };
             let is_open = command.receipt.as_ref().is_some_and(|receipt| receipt.stage() == Stage::Accepted);
             let is_new = before != Some(sample.raw());

@@ -223,6 +223,18 @@ fn a_command_is_sent_once_and_only_where_the_mapping_allows_it() {
 }
 
 #[test]
+fn a_command_that_nothing_reads_back_ends_with_accepted() {
+    let text = MAPPING.replace(r#""dbc2vss": {"signal": "SeatHeat", "on_change": true}, "#, "");
+    let mapping = Mapping::parse("m.json", &text).unwrap();
+    let bus = VirtualBus::new("can0", 4);
+    let clock = Arc::new(ManualClock::default());
+    let (car, _driver) = CanVehicle::new(bus.connect(), database(), &mapping, clock).unwrap();
+    let receipt = block_on(car.write_path(HEAT, 1_u8, Set::default())).unwrap();
+    assert_eq!(receipt.outcome().now_or_never(), Some(Outcome::Accepted));
+    assert_eq!(block_on(car.read_path(HEAT)).unwrap_err().kind(), ErrorKind::Denied);
+}
+
+#[test]
 fn a_full_bus_refuses_a_command_and_it_can_be_asked_again() {
     let bus = VirtualBus::new("can0", 1);
     let (mut ecu, _) = bus.connect().into_parts();
@@ -302,4 +314,16 @@ fn a_vehicle_behind_a_bus_reads_and_moves_like_itself() {
     assert_eq!(state(&far, HEAT).availability(), Availability::NotAvailable, "the signal has no error value");
     assert_eq!(state(&far, DOOR).availability(), Availability::NotAvailable);
     assert_eq!(state(&far, SPEED).availability(), Availability::Valid);
+
+    // A signal that cannot say so silences its message, until there is a value again.
+    let unknown = State::NotAvailable(coachwork_vehicle::Reason::new(ReasonKind::Source));
+    car.publish(&[(SPEED, Datapoint::new(unknown, now))]).unwrap();
+    for _ in 0..4 {
+        clock.advance(Duration::from_millis(100));
+        pool.run_until_stalled();
+    }
+    assert_eq!(state(&far, SPEED), State::Stale(Value::Float(87.25)));
+    car.publish(&[(SPEED, Datapoint::valid(Value::Float(3.0), now))]).unwrap();
+    pool.run_until_stalled();
+    assert_eq!(state(&far, SPEED), State::Valid(Value::Float(3.0)));
 }

@@ -289,11 +289,14 @@ fn a_command_keeps_the_rest_of_its_message() {
 
 #[test]
 fn a_command_that_cannot_be_sent_is_not_remembered() {
-    let all = outward(&[leaf("A", "uint8", r#""vss2dbc": {"signal": "Seat.Heat"}"#)]);
+    let all = outward(&[
+        leaf("A", "uint8", r#""vss2dbc": {"signal": "Seat.Heat"}"#),
+        leaf("B", "boolean", r#""vss2dbc": {"signal": "Lamp"}"#),
+    ]);
     let full = |_: &Frame| Err(coachwork_vehicle::Error::new(coachwork_vehicle::ErrorKind::Limit, "full"));
     all.command(0, &Value::Uint(60), |_| None, full).unwrap_err();
-    assert_eq!(sent(&all, 0, &Value::Uint(7), &[]).unwrap().data(), [7, 0]);
-    assert_eq!(sent(&all, 0, &Value::Uint(8), &[]).unwrap().id(), CanId::standard(101).unwrap());
+    let frame = sent(&all, 1, &Value::Bool(true), &[]).unwrap();
+    assert_eq!((frame.id(), frame.data()), (CanId::standard(101).unwrap(), &[0, 1][..]));
 }
 
 #[test]
