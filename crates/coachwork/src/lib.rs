@@ -1,5 +1,19 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![doc = include_str!("../README.md")]
+// The guide's code needs what the default features give.
+#![cfg_attr(
+    all(feature = "can", feature = "entitlement", feature = "remote", feature = "simulator", feature = "system"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(
+        feature = "can",
+        feature = "entitlement",
+        feature = "remote",
+        feature = "simulator",
+        feature = "system"
+    )),
+    doc = "App code against one small trait, [`Vehicle`]; the platform under it is replaceable in one line."
+)]
 
 #[doc(inline)]
 pub use coachwork_vehicle::*;

@@ -18,7 +18,8 @@ fn cargo(arguments: &[&str]) -> String {
 
 fn packages() -> Vec<Value> {
     let metadata: Value =
-        serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version", "1", "--offline"])).unwrap();
+        serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version", "1", "--offline"]))
+            .unwrap();
     metadata["packages"].as_array().unwrap().clone()
 }
 
@@ -79,7 +80,14 @@ fn full_is_every_feature() {
     let mut open = vec!["full"];
     while let Some(feature) = open.pop() {
         if reached.insert(feature) {
-            open.extend(features[feature].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).filter(|f| !f.contains([':', '/'])));
+            open.extend(
+                features[feature]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|f| f.as_str().unwrap())
+                    .filter(|f| !f.contains([':', '/'])),
+            );
         }
     }
     let all: BTreeSet<&str> = features.keys().map(String::as_str).collect();
@@ -89,7 +97,8 @@ fn full_is_every_feature() {
 #[test]
 fn the_facade_pulls_in_at_most_80_crates() {
     let tree = cargo(&["tree", "-p", "coachwork", "-e", "normal,build", "--prefix", "none", "--offline"]);
-    let names: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).filter(|n| !n.is_empty()).collect();
+    let names: BTreeSet<&str> =
+        tree.lines().filter_map(|line| line.split(' ').next()).filter(|n| !n.is_empty()).collect();
     assert!(names.contains("coachwork-vehicle"), "{tree}");
     assert!(names.len() <= 80, "{} crates: {names:?}", names.len());
 }
@@ -115,8 +124,18 @@ fn published_crates_say_what_they_are() {
 #[test]
 fn the_top_level_holds_nothing_else() {
     let wanted = [
-        "Cargo.lock", "Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", "README.md", "benches", "crates", "dbc", "docs", "examples",
-        "fuzz", "target",
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "benches",
+        "crates",
+        "dbc",
+        "docs",
+        "examples",
+        "fuzz",
+        "target",
     ];
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
