@@ -261,6 +261,25 @@ impl Trial {
             .or_else(|| self.probe_where(count, |_| true))
     }
 
+    /// Whether the source can be made to report.
+    pub(crate) fn reports(&self) -> bool {
+        self.subject.reports.is_some()
+    }
+
+    /// A signal to watch: one that can be made to report two values, or where none can, the first that may be read.
+    pub(crate) fn watched(&self) -> Option<Chosen> {
+        if self.reports() {
+            return self.probe(2);
+        }
+        let catalogue = self.car().catalogue();
+        let named = named(&catalogue, &self.subject.probes).into_iter();
+        let any = || {
+            let id = self.readable()?;
+            Some(Chosen { id, path: catalogue.path(id).ok()?.as_str().to_owned(), values: Vec::new() })
+        };
+        named.into_iter().next().or_else(any)
+    }
+
     /// A probe whose entry is of a certain kind.
     pub(crate) fn probe_where(&self, count: usize, fits: impl Fn(&Entry) -> bool) -> Option<Chosen> {
         self.probes_where(count, fits).into_iter().next()

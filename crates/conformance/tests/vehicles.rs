@@ -3,7 +3,7 @@
 mod stand;
 
 use coachwork_conformance::{Stage, Subject, vehicle};
-use stand::{can, entitled, in_memory, simulator};
+use stand::{can, entitled, entitled_simulator, in_memory, simulator};
 
 async fn boxed(stage: Stage) -> Subject {
     in_memory(stage).await.boxed()
@@ -19,3 +19,4 @@ vehicle!(in_arc, mod in_an_arc);
 vehicle!(simulator, mod simulated);
 vehicle!(can, mod behind_a_bus);
 vehicle!(entitled, mod behind_grants);
+vehicle!(entitled_simulator, mod simulated_behind_grants);

@@ -9,7 +9,7 @@ use crate::verdict::{Failure, Ran, Verdict};
 const NO_LINK: &str = "the subject has no means to cut its link";
 
 pub(super) async fn v44_a_lost_link_is_not_available_and_no_end(_: &dyn Vehicle, t: &Trial) -> Ran {
-    let probe = need!(t.probe(1), "no signal can be made to report");
+    let probe = need!(t.watched(), "no signal may be read");
     begin(t, &probe).await?;
     let mut watch = t.watch(Subscribe::to([probe.id]).on_change()).await?;
     if t.switch(false).is_none() {
@@ -30,7 +30,7 @@ pub(super) async fn v44_a_lost_link_is_not_available_and_no_end(_: &dyn Vehicle,
 }
 
 pub(super) async fn v45_a_mended_link_heals(_: &dyn Vehicle, t: &Trial) -> Ran {
-    let probe = need!(t.probe(2), "no signal can be made to report two values");
+    let probe = need!(t.watched(), "no signal may be read");
     begin(t, &probe).await?;
     let mut watch = t.watch(Subscribe::to([probe.id]).queue(256)).await?;
     if t.switch(false).is_none() {
@@ -38,8 +38,13 @@ pub(super) async fn v45_a_mended_link_heals(_: &dyn Vehicle, t: &Trial) -> Ran {
     }
     t.get_until(probe.id, "the link is lost", |state| matches!(state, State::NotAvailable(_))).await?;
     t.switch(true);
-    report!(t, &[(&probe.path, State::Valid(probe.value(1)))]);
-    let back = |state: &State| matches!(state, State::Valid(value) if value.same(&probe.value(1)));
+    if t.reports() {
+        report!(t, &[(&probe.path, State::Valid(probe.value(1)))]);
+    }
+    let back = |state: &State| match state {
+        State::Valid(value) => !t.reports() || value.same(&probe.value(1)),
+        _ => false,
+    };
     t.get_until(probe.id, "the link is mended and a value was reported", back).await?;
     loop {
         match t.next(&mut watch).await? {

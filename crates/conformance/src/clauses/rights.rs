@@ -30,7 +30,7 @@ pub(super) async fn v40_a_signal_that_may_not_be_read_is_denied(car: &dyn Vehicl
     let catalogue = car.catalogue();
     let mut closed = catalogue.ids().find(|&id| catalogue.readable(id).is_err());
     if closed.is_none() {
-        let probe = need!(t.probe(1), "no signal is denied, and none can be made to report");
+        let probe = need!(t.watched(), "no signal may be read");
         begin(t, &probe).await?;
         need!(
             t.govern(&probe.path, denied()),
@@ -110,7 +110,7 @@ async fn told(
 }
 
 pub(super) async fn v43_a_superseded_catalogue_says_so(car: &dyn Vehicle, t: &Trial) -> Ran {
-    let probe = need!(t.probe(1), "no signal can be made to report");
+    let probe = need!(t.watched(), "no signal may be read");
     let before = car.catalogue();
     need!(t.govern(&probe.path, denied()), "the subject has no means to change rights");
     t.must("word that the catalogue is superseded", before.superseded()).await?;

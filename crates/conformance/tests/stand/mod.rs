@@ -7,12 +7,14 @@
     reason = "tests; each uses a part"
 )]
 
+mod switch;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use coachwork_can::bus::{Batch, VirtualBus};
 use coachwork_can::{CanId, CanVehicle, Frame, Mapping};
-use coachwork_client::Client;
+use coachwork_client::{Backoff, Client};
 use coachwork_conformance::{Stage, Subject};
 use coachwork_dbc::Database;
 use coachwork_entitlement::{
@@ -24,7 +26,7 @@ use coachwork_simulator::{Scenario, SimulatedVehicle};
 use coachwork_transport::{Connector, Limits, Listener, memory};
 use coachwork_vehicle::{
     Catalogue, Clock, DataType, Entry, Error, ErrorKind, Everybody, Facts, MemoryVehicle, Permission,
-    ReasonKind, State, Value,
+    ReasonKind, State, Value, Vehicle,
 };
 
 /// A vehicle in memory that shows all there is to try.
@@ -110,7 +112,11 @@ pub(crate) async fn can(stage: Stage) -> Subject {
         }
     });
     let drive = Mutex::new([0xFF_u8; 4]);
-    Subject::new(car).with_reports(move |points| {
+    let subject = Subject::new(car)
+        .with_probe("Vehicle.Pedal", (0..64_u8).map(f64::from).map(Value::from))
+        .with_probe("Vehicle.Level", (0..64_u16).map(Value::from))
+        .with_probe("Vehicle.Speed", (0..64_u8).map(f32::from).map(Value::from));
+    subject.with_reports(move |points| {
         let mut drive = drive.lock().unwrap();
         let mut driven = false;
         for (path, state) in points {
@@ -160,20 +166,43 @@ fn plain(why: &coachwork_vehicle::Reason) -> bool {
     why.kind() == ReasonKind::Source && why.text().is_none()
 }
 
+/// The simulated car behind grants, as far as its speed may be read.
+pub(crate) async fn entitled_simulator(stage: Stage) -> Subject {
+    let (car, driver) = SimulatedVehicle::new(stage.clock(), &Scenario::seeded(1)).unwrap();
+    stage.spawn(driver);
+    let window = "Vehicle.Cabin.Door.Row1.DriverSide.Window.Position";
+    granted(&stage, Subject::new(car.clone()), car, &["Vehicle.Speed"], &[])
+        .with_actuator(window, [10_u8, 30, 20].map(Value::from))
+        .with_probe("Vehicle.Speed", [])
+}
+
 /// A vehicle in memory behind grants. Every signal has a feature of its own for reading; the seat's massage is not bought.
 pub(crate) async fn entitled(stage: Stage) -> Subject {
     let memory = MemoryVehicle::new(catalogue(false), stage.clock());
-    let readable = ["Speed", "Level", "Boost", "Name", "Doors", "Heating", "Massage"];
+    let paths: Vec<_> =
+        memory.board().catalogue().iter().map(|(_, entry)| entry.path().to_string()).collect();
+    let paths: Vec<_> = paths.iter().map(String::as_str).collect();
+    let setting = [("Vehicle.Heating", true), ("Vehicle.Massage", false)];
+    granted(&stage, Subject::memory(memory.clone()), memory, &paths, &setting)
+}
+
+/// A vehicle behind grants: each of `reading` has a feature that is bought, each of `setting` one that is bought or not.
+fn granted(
+    stage: &Stage,
+    subject: Subject,
+    vehicle: impl Vehicle,
+    reading: &[&str],
+    setting: &[(&str, bool)],
+) -> Subject {
+    let named = |path: &str, what: &str| format!("{what}-{}", path.to_lowercase());
     let feature = |name: &str| PaidFeature::new(name.parse().unwrap(), PaidClass::Data);
-    let rule = |path: &str, action, name: &str| {
-        Rule::new(&format!("Vehicle.{path}"), action, feature(name)).unwrap()
-    };
-    let reading = readable.iter().flat_map(|path| {
-        let name = path.to_lowercase();
+    let rule = |path: &str, action, name: &str| Rule::new(path, action, feature(name)).unwrap();
+    let read = reading.iter().flat_map(|path| {
+        let name = named(path, "read");
         [rule(path, Action::Read, &name), rule(path, Action::Subscribe, &name)]
     });
-    let setting = [rule("Heating", Action::Set, "warmth"), rule("Massage", Action::Set, "massage-moves")];
-    let policy = Arc::new(Policy::new(reading.chain(setting)).unwrap());
+    let set = setting.iter().map(|(path, _)| rule(path, Action::Set, &named(path, "set")));
+    let policy = Arc::new(Policy::new(read.chain(set)).unwrap());
     let car = Car { vehicle: VehicleId::opaque(*b"a vehicle's name"), owner: OwnerEpoch(1) };
     let issuer = Issuer::new(KeyId::new("2026").unwrap(), &[7; 32]).unwrap();
     let verifier = Verifier::new([(issuer.key_id(), issuer.public_key())]).unwrap();
@@ -181,17 +210,18 @@ pub(crate) async fn entitled(stage: Stage) -> Subject {
     let bought = move |open: &[String]| {
         let draft = Grant::draft(GrantId::new("order-17").unwrap(), car.vehicle, clock.now());
         let draft = open.iter().fold(draft, |draft, name| draft.opens(&feature(name)));
-        let token = issuer.issue(&draft.build().unwrap()).unwrap();
-        let verified = verifier.verify(&token).unwrap();
-        Arc::new(Entitlements::new(car, features.clone(), [verified], clock.now()).unwrap())
+        let grants = (!open.is_empty()).then(|| {
+            let token = issuer.issue(&draft.build().unwrap()).unwrap();
+            verifier.verify(&token).unwrap()
+        });
+        Arc::new(Entitlements::new(car, features.clone(), grants, clock.now()).unwrap())
     };
-    let mut open: Vec<_> = readable.iter().map(|path| path.to_lowercase()).collect();
-    open.push("warmth".to_owned());
-    let vehicle = Entitled::new(memory.clone(), policy, bought(&open), stage.clock()).unwrap();
-    let vehicle = Arc::new(vehicle);
+    let mut open: Vec<_> = reading.iter().map(|path| named(path, "read")).collect();
+    open.extend(setting.iter().filter(|(_, bought)| *bought).map(|(path, _)| named(path, "set")));
+    let vehicle = Arc::new(Entitled::new(vehicle, policy, bought(&open), stage.clock()).unwrap());
     let (governed, open) = (vehicle.clone(), Mutex::new(open));
     let govern = move |path: &str, read: Permission| {
-        let name = path.trim_start_matches("Vehicle.").to_lowercase();
+        let name = named(path, "read");
         let mut open = open.lock().unwrap();
         open.retain(|other| *other != name);
         if read == Permission::Yes {
@@ -199,7 +229,7 @@ pub(crate) async fn entitled(stage: Stage) -> Subject {
         }
         governed.replace(bought(&open)).unwrap();
     };
-    Subject::memory(memory).over(vehicle).with_rights(govern)
+    subject.over(vehicle).with_rights(govern)
 }
 
 /// The far end of a subject, over any transport.
@@ -212,7 +242,10 @@ pub(crate) async fn behind(
     let admission = Arc::new(Everybody::sees(subject.vehicle().clone()));
     let gateway = Gateway::new(admission, stage.clock(), coachwork_gateway::Options::default());
     stage.spawn(gateway.serve(listener));
-    let options = coachwork_client::Options::default();
+    let mut options = coachwork_client::Options::default();
+    // A link that is mended is tried soon, and what was under way when it was lost is given up soon.
+    options.backoff = Backoff { first: Duration::from_millis(10), most: Duration::from_millis(200) };
+    options.request_time = Duration::from_secs(2);
     let (client, driver) = Client::connect(connector, stage.clock(), options).await.unwrap();
     stage.spawn(driver);
     subject.over(client)
@@ -222,4 +255,21 @@ pub(crate) async fn behind(
 pub(crate) async fn behind_memory(stage: &Stage, subject: Subject) -> Subject {
     let (listener, connector) = memory::listen("gateway", &Limits::default());
     behind(stage, subject, listener, connector).await
+}
+
+/// The far end of a subject over a link that can be cut.
+pub(crate) async fn behind_switch(
+    stage: &Stage,
+    subject: Subject,
+    listener: impl Listener,
+    connector: impl Connector,
+) -> Subject {
+    let (connector, switch) = switch::switched(connector);
+    behind(stage, subject, listener, connector).await.with_link(switch)
+}
+
+/// The far end of a subject, over a link in memory that can be cut.
+pub(crate) async fn behind_memory_switch(stage: &Stage, subject: Subject) -> Subject {
+    let (listener, connector) = memory::listen("gateway", &Limits::default());
+    behind_switch(stage, subject, listener, connector).await
 }

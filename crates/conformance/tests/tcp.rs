@@ -1,0 +1,52 @@
+//! The suite on the far ends of the family's vehicles, behind a gateway and a client, over TCP, on tokio and the system's clock.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod live;
+mod stand;
+
+use coachwork_conformance::{Ends, Stage, Subject, transport, vehicle};
+use coachwork_tokio::tcp;
+use coachwork_transport::{Connector, Limits, ListenerExt};
+use live::Tokio;
+use stand::{behind_switch, can, entitled, in_memory, simulator};
+
+async fn far(stage: Stage, subject: Subject) -> Subject {
+    let limits = Limits::default();
+    let listener = tcp::listen("127.0.0.1:0", &limits).await.unwrap();
+    let connector = tcp::connector(listener.address().to_string(), &limits);
+    behind_switch(&stage, subject, listener, connector).await
+}
+
+async fn far_memory(stage: Stage) -> Subject {
+    far(stage.clone(), in_memory(stage).await).await
+}
+
+async fn far_simulator(stage: Stage) -> Subject {
+    far(stage.clone(), simulator(stage).await).await
+}
+
+async fn far_can(stage: Stage) -> Subject {
+    far(stage.clone(), can(stage).await).await
+}
+
+async fn far_entitled(stage: Stage) -> Subject {
+    far(stage.clone(), entitled(stage).await).await
+}
+
+vehicle!(far_memory, mod memory, on Tokio);
+vehicle!(far_simulator, mod simulated, on Tokio);
+vehicle!(far_can, mod behind_a_bus, on Tokio);
+vehicle!(far_entitled, mod behind_grants, on Tokio);
+
+async fn ends(_: Stage) -> Ends {
+    let mut limits = Limits::default();
+    limits.message = 64 * 1024;
+    limits.write_buffer = 128 * 1024;
+    let mut listener = tcp::listen("127.0.0.1:0", &limits).await.unwrap();
+    let connector = tcp::connector(listener.address().to_string(), &limits);
+    let accept = async { listener.accept().await.unwrap().await.unwrap() };
+    let (near, far) = futures_util::future::join(connector.connect(), accept).await;
+    Ends::new(near.unwrap(), far, limits)
+}
+
+transport!(ends, mod link, on Tokio);
