@@ -115,7 +115,7 @@ fn identifiers_match_by_parameter_group_where_asked() {
 #[test]
 fn bad_lines_are_named_and_the_others_decode() {
     let mut log = b"noise\n(1.0) can0 123#00000000\n(1.0) can0 123#0\n".to_vec();
-    log.extend([b'x'; 20_000]);
+    log.extend(std::iter::repeat_n(b'x', 20_000));
     log.extend(b"\n(2.0) can0 123#00000000");
     std::fs::write(folder("bad").join("bad.log"), &log).unwrap();
     let (out, err, code) = run("bad", &["decode", "car.dbc", "bad.log", "--format", "jsonl"], b"");
@@ -145,7 +145,7 @@ fn files_that_are_missing_or_something_else_are_named() {
     };
     let folder = folder("files");
     std::fs::write(folder.join("not.dbc"), "this is a letter\n").unwrap();
-    std::fs::write(folder.join("cut.dbc"), &DBC[..150]).unwrap();
+    std::fs::write(folder.join("cut.dbc"), &DBC.as_bytes()[..150]).unwrap();
     std::fs::write(folder.join("log.gz"), b"\x1F\x8B\x08\0").unwrap();
     fails(&["decode", "nope.dbc", "-"], "coachwork: nope.dbc: ");
     fails(&["decode", "not.dbc", "-"], "coachwork: not.dbc:1:");
