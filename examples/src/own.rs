@@ -44,9 +44,9 @@ pub fn load_databases(files: &[PathBuf], mut notice: impl FnMut(String)) -> Resu
     for file in files {
         let name = shown(file);
         let bytes = std::fs::read(file).map_err(|why| format!("{name}: {why}"))?;
-        let loaded = Options::new().load(&bytes).map_err(|why| format!("{name}: {why}"))?;
+        let loaded = Options::new().load(&bytes).map_err(|why| format!("{name}:{why}"))?;
         if let Some(first) = loaded.diagnostics.first() {
-            notice(format!("{name}: {} repairs, the first: {first}", loaded.diagnostics.len()));
+            notice(format!("repaired in {name}: {}, the first at {first}", loaded.diagnostics.len()));
         }
         databases.push(loaded.database);
     }

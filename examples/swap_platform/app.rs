@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use coachwork::{
-    Error, ErrorKind, Event, Get, Outcome, ReasonKind, Set, State, Subscribe, Timestamp, TypedPath, Value,
-    Vehicle, VehicleExt, VssValue, vss,
+    Error, ErrorKind, Event, Get, Outcome, ReasonKind, Set, SignalId, State, Subscribe, Timestamp, TypedPath,
+    Value, Vehicle, VehicleExt, VssValue, vss,
 };
 
 /// As fast as this, in km/h, and the app has seen enough.
@@ -110,9 +110,7 @@ async fn doors(car: &dyn Vehicle) -> Result<String, Error> {
     let (mut open, mut unknown) = (Vec::new(), 0);
     for (id, point) in doors.iter().zip(car.get(Get::of(&doors)).await?) {
         match point?.state {
-            State::Valid(Value::Bool(true)) => {
-                open.push(side(car.catalogue().path(*id)?.as_str()).to_owned())
-            }
+            State::Valid(Value::Bool(true)) => open.push(side(car, *id)?),
             State::Valid(_) => {}
             _ => unknown += 1,
         }
@@ -159,6 +157,7 @@ async fn read<T: VssValue + std::fmt::Display>(
 }
 
 /// `Row1.DriverSide` of `Vehicle.Cabin.Door.Row1.DriverSide.IsOpen`.
-fn side(path: &str) -> &str {
-    path.trim_start_matches("Vehicle.Cabin.Door.").trim_end_matches(".IsOpen")
+fn side(car: &dyn Vehicle, door: SignalId) -> Result<String, Error> {
+    let path = car.catalogue().path(door)?.to_string();
+    Ok(path.trim_start_matches("Vehicle.Cabin.Door.").trim_end_matches(".IsOpen").to_owned())
 }

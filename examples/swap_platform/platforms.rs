@@ -37,9 +37,14 @@ pub(crate) struct Files {
 /// A vehicle that runs, with everything that makes it run. Dropped, it stops.
 pub(crate) struct Platform {
     pub(crate) vehicle: Arc<dyn Vehicle>,
-    /// The log that is played, and what is wrong in it.
-    log: Option<(Arc<CanVehicle>, Arc<Mutex<Option<String>>>)>,
+    log: Option<Played>,
     pub(crate) tasks: Tasks,
+}
+
+/// A log that is played, and the first line of it that is no frame.
+struct Played {
+    car: Arc<CanVehicle>,
+    first_bad: Arc<Mutex<Option<String>>>,
 }
 
 /// Drivers and the passing of time, stopped together.
@@ -106,7 +111,7 @@ impl Files {
                 let (car, driver) = CanVehicle::new(bus, databases.clone(), mapping, clock.clone())?;
                 tasks.run(driver)?;
                 let car = Arc::new(car);
-                log = Some((car.clone(), first_bad));
+                log = Some(Played { car: car.clone(), first_bad });
                 car
             }
             Kind::Bus => {
@@ -131,13 +136,14 @@ impl Files {
 impl Platform {
     /// What was read of the log so far, and what was wrong with it.
     pub(crate) fn note(&self) -> Option<String> {
-        let (car, first_bad) = self.log.as_ref()?;
+        let Played { car, first_bad } = self.log.as_ref()?;
         let counts = car.counts();
-        let mut note = format!("{} frames read, {} of them mapped", counts.frames, counts.mapped);
-        if let Some(first) = &*first_bad.lock().unwrap_or_else(PoisonError::into_inner) {
-            note += &format!("; {} lines are no frames, the first: {first}", counts.bad);
-        }
-        Some(note)
+        let read = format!("{} frames read, {} of them mapped", counts.frames, counts.mapped);
+        let first = first_bad.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(match &*first {
+            None => read,
+            Some(first) => format!("{read}; lines that are no frames: {}, the first: {first}", counts.bad),
+        })
     }
 }
 
