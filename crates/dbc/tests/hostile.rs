@@ -141,7 +141,7 @@ fn dirty_statements_one_by_one() {
         ("BO_ 2 X: 8 A\n SG_ T : 0|0@1+ (1,0) [0|0] \"\" A", Code::BadSignal, Severity::Skipped),
         ("BO_ 2 X: 8 A\n SG_ T : 0|8@1+ (0,0) [0|0] \"\" A", Code::BadSignal, Severity::Skipped),
         ("BO_ 2 X: 8 A\n SG_ T m1 : 0|8@1+ (1,0) [0|0] \"\" A", Code::NoMultiplexer, Severity::Skipped),
-        ("CM_ \"x\";\nCM_ \"y\";", Code::DuplicateStatement, Severity::Skipped),
+        ("CM_ BO_ 1 \"x\";", Code::DuplicateStatement, Severity::Skipped),
         ("BO_ x X: 8 A\n SG_ T : 0|8@1+ (1,0) [0|0] \"\" A", Code::Syntax, Severity::Skipped),
         ("HELLO world", Code::UnknownStatement, Severity::Skipped),
     ] {

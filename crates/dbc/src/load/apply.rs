@@ -80,7 +80,17 @@ impl Parts<'_, '_> {
                 Target::EnvironmentVariable(name) => {
                     self.variable(name, line.place, "CM_ EV_").map(|variable| &mut variable.comment)
                 }
-                _ => Some(&mut self.builder.comment),
+                // A file may have several on itself, as when it was made of several.
+                _ => {
+                    match &mut self.builder.comment {
+                        Some(comment) => {
+                            comment.push('\n');
+                            comment.push_str(&text);
+                        }
+                        none => *none = Some(text),
+                    }
+                    continue;
+                }
             };
             if slot.is_some_and(|slot| slot.replace(text).is_some()) {
                 self.replaced(line.place, "CM_", "a later comment replaced an earlier one");
