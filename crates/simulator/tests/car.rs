@@ -148,6 +148,8 @@ fn outside_of(entry: &coachwork_vehicle::Entry, value: &Value) -> Option<String>
 #[test]
 fn a_seat_warms_within_two_seconds_and_the_receipt_says_when() {
     let mut drive = Drive::new(&Scenario::default());
+    let seat = drive.car.find("Vehicle.Cabin.Seat.Row1.DriverSide.HeatingCooling").unwrap();
+    let mut watch = drive.subscribe(Subscribe::to(seat).on_change().queue(64));
     let receipt = drive.write(vss::SEAT_ROW1_DRIVER_HEATING_COOLING, 60);
     drive.run(Duration::from_secs(1));
     assert_eq!(receipt.stage(), Stage::Accepted);
@@ -156,6 +158,31 @@ fn a_seat_warms_within_two_seconds_and_the_receipt_says_when() {
     drive.run(Duration::from_secs(1));
     assert!(matches!(receipt.stage(), Stage::Settled(Outcome::Confirmed(_))), "{receipt:?}");
     assert_eq!(drive.read(vss::SEAT_ROW1_DRIVER_HEATING_COOLING), 60);
+    // A state is told in the step that changes it: five percent in a tenth of a second.
+    let mut levels = Vec::new();
+    drive::drain(&mut watch, |_, _, point| levels.push(point.value().and_then(Value::as_f64).unwrap()));
+    let expected: Vec<_> = (0..=12).map(|step| f64::from(step) * 5.0).collect();
+    assert_eq!(levels, expected);
+}
+
+#[test]
+fn a_request_never_works_before_it_was_made() {
+    let mut drive = Drive::new(&Scenario::default());
+    let seat = drive.car.find("Vehicle.Cabin.Seat.Row1.DriverSide.HeatingCooling").unwrap();
+    let mut watch = drive.subscribe(Subscribe::to(seat).on_change().queue(64));
+    // The clock jumps, and the request is made before the driver has seen it.
+    drive.clock.advance(Duration::from_secs(5));
+    let receipt = drive.write(vss::SEAT_ROW1_DRIVER_HEATING_COOLING, 60);
+    drive.run(Duration::from_secs(3));
+    assert!(matches!(receipt.stage(), Stage::Settled(Outcome::Confirmed(_))), "{receipt:?}");
+    let mut first = None;
+    drive::drain(&mut watch, |_, _, point| {
+        if point.value() != Some(&Value::Int(0)) {
+            first.get_or_insert(point.source);
+        }
+    });
+    let asked = coachwork_vehicle::Timestamp::from_seconds(1_700_000_005);
+    assert!(first.unwrap() > asked, "{first:?}");
 }
 
 #[test]
