@@ -7,9 +7,7 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::print_stdout,
-    clippy::cast_possible_truncation,
-    unreachable_pub,
-    dead_code
+    clippy::cast_possible_truncation
 )]
 
 mod corpus;
@@ -104,17 +102,19 @@ fn frames<F>(database: &Database, most: usize, make: fn(CanId, &[u8]) -> Option<
     let mut frames = Vec::new();
     for _ in 0..count {
         let message = &messages[noise.next() as usize % messages.len()];
-        let length = if noise.next() % 16 == 0 {
+        let length = if noise.next().is_multiple_of(16) {
             noise.next() as usize % (most + 1)
         } else {
             message.length().min(most)
         };
         let mut payload = noise.bytes(length);
-        if noise.next() % 4 != 0 {
+        if !noise.next().is_multiple_of(4) {
             // Small numbers reach the values that multiplexers define.
-            payload.iter_mut().for_each(|byte| *byte %= 8);
+            for byte in &mut payload {
+                *byte %= 8;
+            }
         }
-        let id = if noise.next() % 64 == 0 {
+        let id = if noise.next().is_multiple_of(64) {
             CanId::extended(noise.next() as u32 & 0x1FFF_FFFF).unwrap()
         } else {
             message.id()

@@ -41,7 +41,7 @@ fn model_bits(payload: &[u8], start: u32, length: u32, order: ByteOrder) -> Opti
             }
             ByteOrder::BigEndian => {
                 value = value << 1 | bit;
-                at = if at % 8 == 0 { at + 15 } else { at - 1 };
+                at = if at.is_multiple_of(8) { at + 15 } else { at - 1 };
             }
         }
     }
@@ -90,12 +90,11 @@ proptest! {
         };
         prop_assert_eq!(format!("{raw:?}"), format!("{:?}", ours.raw()));
         let whole = signal.factor().fract() == 0.0 && signal.offset().fract() == 0.0;
-        match raw.integer().filter(|_| whole) {
-            Some(raw) => prop_assert_eq!(Number::Integer(raw * signal.factor() as i128 + signal.offset() as i128), ours.physical()),
-            None => {
+        if let Some(raw) = raw.integer().filter(|_| whole) {
+            prop_assert_eq!(Number::Integer(raw * signal.factor() as i128 + signal.offset() as i128), ours.physical());
+        } else {
                 let product = number * signal.factor();
                 prop_assert_eq!(format!("{:?}", Number::Float(product + signal.offset())), format!("{:?}", ours.physical()));
-            }
         }
     }
 

@@ -152,7 +152,7 @@ fn dirty_statements_one_by_one() {
         assert_eq!(found.severity(), severity, "{line}");
         assert!((5..=7).contains(&found.line()), "{line}: {found}");
         // What follows is read all the same, and strict mode refuses.
-        assert_eq!(loaded.database.messages()[0].comment().is_some(), true, "{line}");
+        assert!(loaded.database.messages()[0].comment().is_some(), "{line}");
         let refused = Options::new().strict(true).load(text.as_bytes()).unwrap_err();
         assert_eq!(
             (refused.kind(), refused.diagnostics()),

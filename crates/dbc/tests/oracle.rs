@@ -5,7 +5,6 @@
 #![allow(
     clippy::cast_precision_loss,
     clippy::string_slice,
-    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

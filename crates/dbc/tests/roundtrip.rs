@@ -6,9 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
-    clippy::print_stdout,
-    unreachable_pub,
-    dead_code
+    clippy::print_stdout
 )]
 
 mod corpus;

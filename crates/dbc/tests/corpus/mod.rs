@@ -2,6 +2,18 @@
 //!
 //! *Invariant:* an absent corpus is said and skipped, unless `COACHWORK_REQUIRE_CORPUS=1`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::duplicated_attributes,
+    unreachable_pub,
+    dead_code
+)]
+
 mod json;
 
 use std::io::Read as _;
