@@ -29,6 +29,9 @@ pub(crate) type Running = Pin<Box<dyn Future<Output = Ran>>>;
 
 impl<T: 'static> Clause<T> {
     /// Tries this clause alone, on what `make` puts on a new stage of `runner`.
+    ///
+    /// # Errors
+    /// The clause is broken.
     pub fn run<Made>(&self, runner: &dyn Runner, make: impl FnOnce(Stage) -> Made + 'static) -> Ran
     where
         Made: Future<Output = T> + 'static,

@@ -42,6 +42,7 @@ impl Chosen {
 }
 
 /// Says that a clause cannot be tried.
+#[expect(clippy::unnecessary_wraps, reason = "it is what a clause returns")]
 pub(crate) fn skip(why: &'static str) -> Ran {
     Ok(Verdict::Skipped(why.into()))
 }

@@ -113,7 +113,7 @@ pub(super) async fn v25_updates_arrive_in_order(_: &dyn Vehicle, t: &Trial) -> R
     while seen.len() < wanted.len() {
         match t.next(&mut watch).await? {
             Event::Changed(points) => {
-                seen.extend(points.iter().filter_map(|(_, point)| point.value().cloned()))
+                seen.extend(points.iter().filter_map(|(_, point)| point.value().cloned()));
             }
             other => return Err(Failure::new(format!("updates were due, not {other:?}"))),
         }

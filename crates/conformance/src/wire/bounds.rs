@@ -36,7 +36,7 @@ pub(super) async fn t7_a_message_above_the_limit_is_not_taken(
 }
 
 pub(super) async fn t8_a_full_buffer_takes_nothing(mut near: End, mut far: End, wire: &Wire) -> Ran {
-    let length = wire.limits().message.min(16 * 1024).max(1);
+    let length = wire.limits().message.clamp(1, 16 * 1024);
     let most = wire.limits().write_buffer / length + wire.limits().message / length + 2;
     let mut fed = Vec::new();
     let refused = loop {
@@ -62,7 +62,7 @@ pub(super) async fn t8_a_full_buffer_takes_nothing(mut near: End, mut far: End, 
 }
 
 pub(super) async fn t9_a_slow_reader_holds_the_sender_back(mut near: End, mut far: End, wire: &Wire) -> Ran {
-    let length = wire.limits().message.min(64 * 1024).max(1);
+    let length = wire.limits().message.clamp(1, 64 * 1024);
     let most = ON_THE_WAY / length;
     let messages = [0, 1, 2, 3].map(|seed| message(seed, length));
     let [first, second, third, fourth] = &messages;

@@ -25,7 +25,7 @@ use coachwork_gateway::Gateway;
 use coachwork_simulator::{Scenario, SimulatedVehicle};
 use coachwork_transport::{Connector, Limits, Listener, memory};
 use coachwork_vehicle::{
-    Catalogue, Clock, DataType, Entry, Error, ErrorKind, Everybody, Facts, MemoryVehicle, Permission,
+    Catalogue, DataType, Entry, Error, ErrorKind, Everybody, Facts, MemoryVehicle, Permission,
     ReasonKind, State, Value, Vehicle,
 };
 
