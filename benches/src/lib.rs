@@ -1,1 +1,23 @@
-//! What the benches share.
+//! What the benches share: databases of real cars, frames in two orders, rivals, and rounds that are fair to both sides.
+//!
+//! *Invariant:* whatever is timed was compared first; ratios are medians over interleaved rounds, because the machine is never quiet.
+//! *Next:* `bin/budgets/main.rs` (everything in one run), `../benches/` (criterion).
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::missing_panics_doc,
+    clippy::missing_errors_doc
+)]
+
+pub mod case;
+pub mod clock;
+pub mod generated;
+pub mod line;
+pub mod process;
+pub mod random;
+pub mod rivals;
+pub mod rounds;
+pub mod traffic;

@@ -1,0 +1,114 @@
+//! Every budget that applies, measured in one run, one line each: what ours takes, what the rival takes, the ratio, and whether that is enough.
+//!
+//! *Invariant:* answers are compared before anything is timed; a rival that answers wrongly is named with its share; what cannot be measured here
+//! is a line that says so.
+//! *Next:* one file a group: a new budget is a new function in [`GROUPS`].
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+
+mod columns;
+mod decode;
+mod encode;
+mod load;
+mod lookup;
+mod registry;
+mod single;
+
+use std::process::ExitCode;
+
+use coachwork_benches::case::{Case, cases};
+use coachwork_benches::line::Line;
+use coachwork_benches::process::folder;
+
+/// What a group measures with.
+struct Run {
+    /// The databases of real cars; none where there is no corpus.
+    cases: Vec<Case>,
+    /// Frames per pass.
+    frames: usize,
+    /// Rounds per measurement.
+    rounds: usize,
+}
+
+/// The groups in the order of their lines: a title, and who measures.
+const GROUPS: [(&str, fn(&Run) -> Vec<Line>); 7] = [
+    ("rows: ns per signal, all signals to doubles, identifier look-up included", decode::measure),
+    ("columns: ns per signal", columns::measure),
+    ("rivals from the registry: ns per signal", registry::measure),
+    ("one signal by handle: ns per frame", single::measure),
+    ("identifier look-up: ns per frame", lookup::measure),
+    ("encoding: ns per signal", encode::measure),
+    ("loading: µs per KB", load::measure),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let mut wanted = Vec::new();
+    let mut run = Run { cases: Vec::new(), frames: 1_000_000, rounds: 9 };
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--write-databases" => return write_databases(),
+            // A quick look: not the figures to publish.
+            "--quick" => (run.frames, run.rounds) = (100_000, 3),
+            "--only" => wanted.extend(arguments.next()),
+            _ => {
+                eprintln!("usage: budgets [--quick] [--only GROUP]... | --write-databases");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    run.cases = cases();
+    if run.cases.is_empty() {
+        println!("no corpus: databases of real cars are not measured");
+    }
+    println!("instructions: {}", instructions());
+    println!("{}", Line::HEADER);
+    let (mut short, mut missing) = (0, 0);
+    for (title, measure) in GROUPS {
+        if !wanted.is_empty() && !wanted.iter().any(|word| title.starts_with(word.as_str())) {
+            continue;
+        }
+        println!("# {title}");
+        for line in measure(&run) {
+            println!("{line}");
+            match line.is_met() {
+                Some(true) => {}
+                Some(false) => short += 1,
+                None => missing += 1,
+            }
+        }
+    }
+    println!("# {short} short, {missing} not measured");
+    ExitCode::SUCCESS
+}
+
+/// The widest vectors that are used.
+fn instructions() -> &'static str {
+    match fearless_simd::Level::new() {
+        #[cfg(target_arch = "x86_64")]
+        fearless_simd::Level::Avx512(_) => "AVX-512",
+        #[cfg(target_arch = "x86_64")]
+        fearless_simd::Level::Avx2(_) => "AVX2",
+        _ => "baseline",
+    }
+}
+
+/// Writes the databases for the script that builds the rivals.
+fn write_databases() -> ExitCode {
+    let folder = folder();
+    for case in cases() {
+        let path = folder.join(format!("{}.dbc", case.name));
+        if let Err(error) = std::fs::write(&path, &case.text) {
+            eprintln!("{}: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
