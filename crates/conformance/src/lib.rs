@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod clauses;
+pub mod model;
 mod sample;
 mod stage;
 mod subject;

@@ -25,8 +25,8 @@ use coachwork_gateway::Gateway;
 use coachwork_simulator::{Scenario, SimulatedVehicle};
 use coachwork_transport::{Connector, Limits, Listener, memory};
 use coachwork_vehicle::{
-    Catalogue, DataType, Entry, Error, ErrorKind, Everybody, Facts, MemoryVehicle, Permission,
-    ReasonKind, State, Value, Vehicle,
+    Catalogue, DataType, Entry, Error, ErrorKind, Everybody, Facts, MemoryVehicle, Permission, ReasonKind,
+    State, Value, Vehicle,
 };
 
 /// A vehicle in memory that shows all there is to try.
