@@ -5,3 +5,8 @@ mod record;
 
 pub use own::{Fault, START, databases, drive_log, load_databases, mapping_file, scenario};
 pub use record::record;
+
+/// The code of the project's README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
