@@ -14,6 +14,7 @@ use coachwork_vehicle::{Event, Subscription};
 use futures_core::Stream;
 
 use crate::door::Pass;
+use crate::gateway::Shared;
 
 /// One subscription of a peer.
 pub(crate) struct Feed {
@@ -24,8 +25,8 @@ pub(crate) struct Feed {
     pub(crate) pass: Arc<Pass>,
 }
 
-#[derive(Default)]
 pub(crate) struct Feeds {
+    shared: Arc<Shared>,
     slots: Vec<Option<Slot>>,
     free: Vec<usize>,
     places: HashMap<SubscriptionId, usize>,
@@ -80,8 +81,10 @@ impl Ready {
 }
 
 impl Feeds {
-    pub(crate) fn len(&self) -> usize {
-        self.places.len()
+    /// None yet; those that come are counted at the gateway.
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let (slots, free) = (Vec::new(), Vec::new());
+        Self { shared, slots, free, places: HashMap::new(), ready: Arc::default() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -99,6 +102,7 @@ impl Feeds {
             *slot = Some(Slot { id: id.clone(), feed, place: place.clone(), waker });
         }
         self.places.insert(id, index);
+        self.shared.counted.subscriptions.add(1);
         place.wake();
     }
 
@@ -106,6 +110,7 @@ impl Feeds {
         let index = self.places.remove(id)?;
         let slot = self.slots.get_mut(index)?.take()?;
         self.free.push(index);
+        self.shared.counted.subscriptions.take(1);
         Some(slot.feed)
     }
 
@@ -144,5 +149,11 @@ impl Feeds {
     pub(crate) fn feed_mut(&mut self, id: &SubscriptionId) -> Option<&mut Feed> {
         let index = *self.places.get(id)?;
         self.slots.get_mut(index)?.as_mut().map(|slot| &mut slot.feed)
+    }
+}
+
+impl Drop for Feeds {
+    fn drop(&mut self) {
+        self.shared.counted.subscriptions.take(u64::try_from(self.places.len()).unwrap_or(0));
     }
 }

@@ -49,7 +49,6 @@ pub(crate) async fn serve(shared: &Arc<Shared>, mut connection: Box<dyn Connecti
             let mut peer = Peer::new(shared.clone(), connection, dialect);
             let end = poll_fn(|cx| peer.poll(cx)).await;
             shared.counted.cut_off.add(end.cut_off.into());
-            shared.counted.subscriptions.take(u64::try_from(peer.feeds.len()).unwrap_or(0));
             connection = peer.connection;
             end.reason
         }
@@ -96,13 +95,13 @@ impl Peer {
         let credential = connection.info().credential();
         let session = ServerSession::new(dialect, credential, &shared.options.limits);
         let draining = Box::pin(shared.drain.listen());
-        let heard = shared.clock.monotonic();
+        let (heard, feeds) = (shared.clock.monotonic(), Feeds::new(shared.clone()));
         Self {
             shared,
             connection,
             session,
             work: FuturesUnordered::new(),
-            feeds: Feeds::default(),
+            feeds,
             answers: VecDeque::new(),
             answers_bytes: 0,
             events: VecDeque::new(),
@@ -215,7 +214,6 @@ impl Peer {
                     let over_at = pass.over_at(self.shared.clock.as_ref());
                     self.over_at = [self.over_at, over_at].into_iter().flatten().min();
                     self.feeds.insert(id, Feed { subscription, trigger, pass });
-                    self.shared.counted.subscriptions.add(1);
                 }
             }
             Done::Described(ticket, answer, pass, catalogue) => {
@@ -255,9 +253,7 @@ impl Peer {
     }
 
     fn forget(&mut self, subscription: &SubscriptionId) {
-        if self.feeds.remove(subscription).is_some() {
-            self.shared.counted.subscriptions.take(1);
-        }
+        self.feeds.remove(subscription);
         self.events.retain(|(id, _)| id != subscription);
     }
 
