@@ -115,11 +115,12 @@ impl Peer {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        // Reading the clock costs as much as much of the rest: once is enough for what is done in one go.
+        let mut now = Moment::of(self.shared.clock.as_ref());
         for _ in 0..TURN {
-            let now = match self.look_at_the_time(cx) {
-                Ok(now) => now,
-                Err(end) => return Poll::Ready(end),
-            };
+            if let Some(end) = self.look_at_the_time(&mut now, cx) {
+                return Poll::Ready(end);
+            }
             let mut idle = true;
             match self.read(now, cx) {
                 Ok(read) => idle &= !read,
@@ -322,30 +323,30 @@ impl Peer {
     }
 
     /// What time alone brings: requests that were not answered, admissions that end, peers that neither read nor speak, the end of the gateway.
-    fn look_at_the_time(&mut self, cx: &mut Context<'_>) -> Result<Moment, End> {
+    fn look_at_the_time(&mut self, now: &mut Moment, cx: &mut Context<'_>) -> Option<End> {
         loop {
-            let now = Moment::of(self.shared.clock.as_ref());
-            let expired = self.session.expire(now);
+            let expired = self.session.expire(*now);
             self.shared.counted.requests.add(u64::try_from(expired.len()).unwrap_or(0));
             self.send(expired);
             if self.over_at.is_some_and(|at| at <= now.monotonic) {
-                self.end_what_is_over(now);
+                self.end_what_is_over(*now);
             }
-            if let Some(end) = self.end_at(now, cx) {
-                return Err(end);
+            if let Some(end) = self.end_at(*now, cx) {
+                return Some(end);
             }
             let Some(due) = self.next_due() else {
                 self.timer = None;
-                return Ok(now);
+                return None;
             };
             if self.timer.as_ref().is_none_or(|(at, _)| *at > due) {
                 self.timer = Some((due, self.shared.clock.sleep_until(due)));
             }
-            let Some((_, sleep)) = &mut self.timer else { return Ok(now) };
+            let (_, sleep) = self.timer.as_mut()?;
             if Pin::new(sleep).poll(cx).is_pending() {
-                return Ok(now);
+                return None;
             }
             self.timer = None;
+            *now = Moment::of(self.shared.clock.as_ref());
         }
     }
 

@@ -65,11 +65,14 @@ impl Shared {
 
     /// Sends what waits for room among the open requests: subscriptions, and newer metadata.
     pub(crate) fn pump(&self) {
-        let now = self.moment();
-        let within = self.options.request_time;
         let mut state = self.lock();
         let state = &mut *state;
         let Some(session) = &mut state.session else { return };
+        let nothing = state.unwanted.is_empty() && state.unknown.is_empty() && state.unsent.is_empty();
+        if nothing && !state.refresh_again {
+            return;
+        }
+        let (now, within) = (self.moment(), self.options.request_time);
         while let Some(name) = state.unwanted.pop() {
             match session.unsubscribe(&name, within, now) {
                 Ok((_, message)) => state.out.push_back(message),
