@@ -162,7 +162,7 @@ fn signal_json(out: &mut Vec<u8>, signal: &Signal) {
     put(out, "{\"name\":");
     number::text(out, signal.name());
     let order = if signal.byte_order() == ByteOrder::BigEndian { "big_endian" } else { "little_endian" };
-    let (signed, float) = (signal.value_type() != ValueType::Unsigned, signal.value_type().is_float());
+    let (signed, float) = (signal.is_marked_signed(), signal.value_type().is_float());
     put(
         out,
         &format!(

@@ -11,7 +11,7 @@
 
 mod corpus;
 
-use coachwork_dbc::{Code, Options, Severity};
+use coachwork_dbc::{Code, Database, Options, Severity};
 
 #[test]
 fn what_is_written_loads_to_the_same() {
@@ -33,4 +33,17 @@ fn what_is_written_loads_to_the_same() {
         assert!(first == second.database, "{name}");
         assert_eq!(text, second.database.to_dbc(), "{name}");
     }
+}
+
+/// A float has a sign whatever its mark, and keeps the mark all the same.
+#[test]
+fn the_mark_of_a_float_is_kept() {
+    let text = "BU_: A\nBO_ 1 X: 8 A\n SG_ P : 0|32@1+ (1,0) [0|0] \"\" A\n SG_ M : 32|32@1- (1,0) [0|0] \"\" A\n\
+                SIG_VALTYPE_ 1 P : 1;\nSIG_VALTYPE_ 1 M : 1;\n";
+    let database = Database::parse(text).unwrap();
+    let marks = |database: &Database| -> Vec<bool> {
+        database.messages()[0].signals().iter().map(coachwork_dbc::Signal::is_marked_signed).collect()
+    };
+    assert_eq!(marks(&database), [false, true]);
+    assert_eq!(marks(&Database::parse(&database.to_dbc()).unwrap()), [false, true]);
 }

@@ -98,6 +98,7 @@ pub struct Signal {
     pub(crate) length: u32,
     pub(crate) byte_order: ByteOrder,
     pub(crate) value_type: ValueType,
+    pub(crate) marked_signed: bool,
     pub(crate) factor: f64,
     pub(crate) offset: f64,
     pub(crate) range: Option<(f64, f64)>,
@@ -124,6 +125,7 @@ impl Signal {
             length,
             byte_order: ByteOrder::LittleEndian,
             value_type: ValueType::Unsigned,
+            marked_signed: false,
             factor: 1.0,
             offset: 0.0,
             range: None,
@@ -152,6 +154,7 @@ impl Signal {
     #[must_use]
     pub fn with_value_type(mut self, value_type: ValueType) -> Self {
         self.value_type = value_type;
+        self.marked_signed = value_type != ValueType::Unsigned;
         self
     }
 
@@ -270,6 +273,11 @@ impl Signal {
     /// How the bits are read.
     pub fn value_type(&self) -> ValueType {
         self.value_type
+    }
+
+    /// Whether the file marks it as signed. For an integer the value type says the same; a float has a sign whatever its mark.
+    pub fn is_marked_signed(&self) -> bool {
+        self.marked_signed
     }
 
     /// Physical = raw × factor + offset.

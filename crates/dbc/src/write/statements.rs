@@ -175,7 +175,7 @@ impl<'a> Writer<'a> {
             None => String::new(),
         };
         let order = i32::from(signal.byte_order == ByteOrder::LittleEndian);
-        let sign = if signal.value_type == ValueType::Unsigned { '+' } else { '-' };
+        let sign = if signal.marked_signed { '-' } else { '+' };
         let (min, max) = signal.range.unwrap_or((0.0, 0.0));
         alloc::format!(
             " SG_ {spelling} {mark}: {}|{}@{order}{sign} ({},{}) [{}|{}] {} {}",
