@@ -19,7 +19,8 @@ use std::time::Duration;
 use coachwork_dbc::diff::{Kind, Verdict};
 use coachwork_dbc::lint::{Level, Rule, Rules};
 use coachwork_dbc::{
-    ByteOrder, CanId, Choices, Database, Message, Multiplexed, Node, Options, Signal, ValueType,
+    ByteOrder, CanId, Choices, Database, DatabaseBuilder, Message, Multiplexed, Node, Options, Signal,
+    ValueType,
 };
 use proptest::prelude::*;
 
@@ -71,9 +72,7 @@ impl Plan {
                 .build()
                 .unwrap()
         });
-        messages
-            .fold(Database::builder().node(Node::new("N")), |database, message| database.message(message))
-            .build()
+        messages.fold(Database::builder().node(Node::new("N")), DatabaseBuilder::message).build()
     }
 }
 
@@ -154,6 +153,7 @@ fn plan() -> impl Strategy<Value = Plan> {
 }
 
 /// Changes one thing; says what must be found of it.
+#[expect(clippy::too_many_lines, reason = "one line or two for each kind of change")]
 fn change(plan: &mut Plan, what: usize, message: usize, signal: usize) -> (Kind, Verdict) {
     use Verdict::{Additive, Breaking, Compatible};
 
