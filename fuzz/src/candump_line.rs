@@ -36,7 +36,8 @@ pub fn frames(data: &[u8]) -> Vec<Frame> {
         log.write(frame).expect("a frame with a time is written");
     }
     let written = log.into_inner();
-    let back: Vec<Frame> = LogReader::new("log", &written[..]).map(|item| item.expect("what was written is read")).collect();
+    let back: Vec<Frame> =
+        LogReader::new("log", &written[..]).map(|item| item.expect("what was written is read")).collect();
     assert_eq!(timed, back);
     second_reading(data);
     frames
@@ -58,7 +59,12 @@ fn plain(line: &str) -> Option<Frame> {
     let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
     let (seconds, decimals) = time.split_once('.')?;
     let hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
-    let is_plain = digits(seconds, 9) && digits(decimals, 6) && hex(id) && hex(payload) && payload.len() % 2 == 0 && payload.len() <= 16;
+    let is_plain = digits(seconds, 9)
+        && digits(decimals, 6)
+        && hex(id)
+        && hex(payload)
+        && payload.len() % 2 == 0
+        && payload.len() <= 16;
     if !is_plain || channel == "-" || line.len() > MAX_LINE {
         return None;
     }
@@ -68,7 +74,9 @@ fn plain(line: &str) -> Option<Frame> {
         8 => CanId::extended(raw)?,
         _ => return None,
     };
-    let bytes: Vec<u8> = (0..payload.len() / 2).map(|at| u8::from_str_radix(&payload[2 * at..2 * at + 2], 16).expect("hexadecimal")).collect();
+    let bytes: Vec<u8> = (0..payload.len() / 2)
+        .map(|at| u8::from_str_radix(&payload[2 * at..2 * at + 2], 16).expect("hexadecimal"))
+        .collect();
     let nanoseconds = seconds.parse::<i64>().ok()? * 1_000_000_000 + decimals.parse::<i64>().ok()? * 1000;
     let time = coachwork_vehicle::Timestamp::from_nanoseconds(nanoseconds);
     Some(Frame::new(id, &bytes).ok()?.with_time(time).with_channel(channel.parse().ok()?))

@@ -35,7 +35,10 @@ pub fn play(data: &[u8]) -> Option<u64> {
     }
     let mapping = Mapping::parse("mapping", text).ok()?;
     for entry in mapping.entries() {
-        let transforms = [entry.from_bus().and_then(|from| from.transform.as_ref()), entry.to_bus().and_then(|to| to.transform.as_ref())];
+        let transforms = [
+            entry.from_bus().and_then(|from| from.transform.as_ref()),
+            entry.to_bus().and_then(|to| to.transform.as_ref()),
+        ];
         for transform in transforms.into_iter().flatten() {
             if let Transform::Math(math) = transform {
                 evaluate(math);
@@ -100,6 +103,9 @@ mod tests {
         assert_eq!(with(&[]), Some(0));
         assert_eq!(with(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1]), Some(2));
         assert_eq!(play(&mapping[1..]), None);
-        assert_eq!(play(br#"{"A": {"type": "sensor", "datatype": "uint8", "dbc2vss": {"signal": "S"}}}"#), None);
+        assert_eq!(
+            play(br#"{"A": {"type": "sensor", "datatype": "uint8", "dbc2vss": {"signal": "S"}}}"#),
+            None
+        );
     }
 }
