@@ -156,11 +156,11 @@ impl Bench {
                 self.expected.govern(*signal, *allowed);
             }
             Action::Ask { value, within, key, fails } => self.ask(*value, *within, *key, *fails)?,
-            Action::Settle => {
-                if let Some(command) = self.commands.last() {
+            Action::Settle(back) => {
+                if let Some(command) = self.commands.iter().rev().nth(*back) {
                     let busy = Outcome::Refused(Refusal::new(RefusalKind::Busy, "busy"));
                     let open = self.board.settle(command, busy);
-                    let expected = self.expected.settle();
+                    let expected = self.expected.settle(*back);
                     same("whether a request was open", &open, &expected)?;
                 }
             }

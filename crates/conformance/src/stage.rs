@@ -70,6 +70,9 @@ pub trait Runner {
 /// One thing that a [`Runner`] runs to its end.
 pub type Play = Pin<Box<dyn Future<Output = ()>>>;
 
+/// How many rounds the simulated stage gives its tasks at one moment before it takes them to run in a circle.
+const ROUNDS: u32 = 2_000_000;
+
 /// The built-in runner: one thread and a clock that jumps to the next deadline when everybody waits. For vehicles whose drivers are all
 /// spawned on the stage; one that has threads or sockets of its own needs a live stage.
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,6 +89,7 @@ impl Runner for Simulated {
         let stage = Stage { clock: Arc::new(clock.clone()), spawn: Arc::new(spawn), slack: Duration::ZERO };
         let mut play = Polled::new(play(stage));
         let mut tasks: Vec<Polled<Task>> = Vec::new();
+        let mut rounds = 0;
         loop {
             if play.poll() {
                 return;
@@ -95,23 +99,28 @@ impl Runner for Simulated {
             let arrived = !new.is_empty();
             tasks.extend(new.into_iter().map(Polled::new));
             if arrived || play.is_woken() || tasks.iter().any(Polled::is_woken) {
+                rounds += 1;
+                if rounds > ROUNDS {
+                    give_up("tasks wake each other for ever, and no time passes");
+                }
                 continue;
             }
+            rounds = 0;
             match clock.next_deadline() {
                 Some(deadline) => clock.advance(deadline.saturating_since(clock.monotonic())),
                 // A thread of the vehicle may still wake somebody.
                 None => std::thread::park_timeout(Duration::from_millis(200)),
             }
             if clock.next_deadline().is_none() && !play.is_woken() && !tasks.iter().any(Polled::is_woken) {
-                stuck();
+                give_up("everybody waits, for nothing that will ever happen");
             }
         }
     }
 }
 
 #[expect(clippy::panic, reason = "this is a test's way to fail")]
-fn stuck() {
-    panic!("everybody waits, for nothing that will ever happen");
+fn give_up(why: &str) -> ! {
+    panic!("{why}");
 }
 
 /// A future with its own waker, so that only what was woken is polled.
@@ -170,4 +179,48 @@ pub(crate) fn run<T: Send + 'static>(
     }));
     let value = result.lock().unwrap_or_else(PoisonError::into_inner).take();
     value.unwrap_or_else(|| resume_unwind(Box::new("the runner returned before its play was done")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on_stage<P: Future<Output = ()> + 'static>(play: impl FnOnce(Stage) -> P + 'static) {
+        Simulated.run(Box::new(|stage| Box::pin(play(stage))));
+    }
+
+    #[test]
+    fn an_hour_passes_when_everybody_waits() {
+        on_stage(|stage| async move {
+            let clock = stage.clock();
+            let ticks = Arc::new(Mutex::new(0));
+            let (counted, ticking) = (ticks.clone(), clock.clone());
+            stage.spawn(async move {
+                loop {
+                    ticking.sleep_until(ticking.monotonic().saturating_add(Duration::from_secs(1))).await;
+                    *counted.lock().unwrap() += 1;
+                }
+            });
+            clock.sleep_until(clock.monotonic().saturating_add(Duration::from_millis(3_600_500))).await;
+            assert_eq!(*ticks.lock().unwrap(), 3_600);
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "for nothing that will ever happen")]
+    fn waiting_for_nothing_is_noticed() {
+        on_stage(|_| std::future::pending());
+    }
+
+    #[test]
+    #[should_panic(expected = "no time passes")]
+    fn running_in_a_circle_is_noticed() {
+        on_stage(|stage| async move {
+            stage.spawn(std::future::poll_fn(|cx| {
+                cx.waker().wake_by_ref();
+                Poll::<()>::Pending
+            }));
+            std::future::pending().await
+        });
+    }
 }

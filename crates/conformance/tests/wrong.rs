@@ -113,7 +113,7 @@ impl Vehicle for Wrong {
                 match (&mut answers[0], last.as_ref()) {
                     (answer, Some(stuck)) => *answer = Ok(stuck.clone()),
                     (Ok(point), None) if point.value() == Some(&Value::Uint(1)) => {
-                        *last = Some(point.clone())
+                        *last = Some(point.clone());
                     }
                     _ => {}
                 }
@@ -223,10 +223,10 @@ impl Vehicle for Wrong {
                 "V29" if *signal == speed && filter.change == Some(0.0) => filter.change = None,
                 "V30" if filter.change == Some(2.5) => filter.change = Some(0.5),
                 "V31" if *signal == speed && filter.range.is_some_and(|(low, high)| low < high) => {
-                    filter.range = None
+                    filter.range = None;
                 }
                 "V33" if filter.at_most_every != Some(hour) && filter.every.is_none() => {
-                    filter.at_most_every = None
+                    filter.at_most_every = None;
                 }
                 "V34" => filter.every = filter.every.map(|period| period / 2),
                 _ => {}
@@ -281,12 +281,13 @@ impl Wrong {
             ("V14", Some(_)) if answers.len() > 1 => {
                 return Err(Error::new(ErrorKind::Invalid, "one is bad"));
             }
-            ("V17", None) if requests.first().is_some_and(|r| r.set.key.is_some()) => {
-                // A repeated key comes back settled; the first time it is confirmed as well, since memory moves at once.
-                if self.subscribed.fetch_add(1, Ordering::Relaxed) > 0 {
-                    let busy = Refusal::new(RefusalKind::Busy, "again?");
-                    answers[0] = Ok(self.settled(Outcome::Refused(busy)));
-                }
+            ("V17", None)
+                if requests.first().is_some_and(|r| r.set.key.is_some())
+                    && self.subscribed.fetch_add(1, Ordering::Relaxed) > 0 =>
+            {
+                // Confirmed the first time, since memory moves at once; then it is another receipt.
+                let busy = Refusal::new(RefusalKind::Busy, "again?");
+                answers[0] = Ok(self.settled(Outcome::Refused(busy)));
             }
             ("V19", None) if same => {
                 let busy = Refusal::new(RefusalKind::Busy, "one at a time");

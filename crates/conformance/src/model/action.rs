@@ -14,13 +14,27 @@ use super::{PLACES, state};
 #[non_exhaustive]
 pub enum Action {
     Publish(Vec<(usize, State)>),
-    Subscribe { place: usize, signals: Vec<usize>, filter: Filter, overflow: Overflow },
+    Subscribe {
+        place: usize,
+        signals: Vec<usize>,
+        filter: Filter,
+        overflow: Overflow,
+    },
     Read(usize),
     Drop(usize),
     Advance(Duration),
-    Govern { signal: usize, allowed: bool },
-    Ask { value: i8, within: Duration, key: Option<u8>, fails: bool },
-    Settle,
+    Govern {
+        signal: usize,
+        allowed: bool,
+    },
+    Ask {
+        value: i8,
+        within: Duration,
+        key: Option<u8>,
+        fails: bool,
+    },
+    /// The platform refuses a request: so many before the last that was sent.
+    Settle(usize),
     Lose,
     End,
 }
@@ -80,12 +94,12 @@ impl Iterator for Actions<'_> {
             5 | 6 => {
                 let place = usize::from(choice) / 16 % PLACES;
                 let mask = self.byte();
-                let signals: Vec<_> = (0..3).filter(|signal| mask % 7 + 1 & 1 << signal != 0).collect();
+                let signals: Vec<_> = (0..3).filter(|signal| (mask % 7 + 1) & (1 << signal) != 0).collect();
                 let bound = usize::from(mask) / 7 % 5 + 1;
                 let overflow = if mask >= 105 { Overflow::Queue(bound) } else { Overflow::Latest };
                 Action::Subscribe { place, signals, filter: self.filter(), overflow }
             }
-            7 | 8 | 9 => Action::Read(usize::from(choice) / 16 % PLACES),
+            7..=9 => Action::Read(usize::from(choice) / 16 % PLACES),
             10 => Action::Drop(usize::from(choice) / 16 % PLACES),
             11 | 12 => Action::Advance(Duration::from_millis(u64::from(self.byte() % 64))),
             13 => Action::Govern { signal: usize::from(choice) / 16 % 3, allowed: choice >= 96 },
@@ -101,7 +115,7 @@ impl Iterator for Actions<'_> {
             _ => match choice / 16 {
                 0 => Action::End,
                 1..=4 => Action::Lose,
-                _ => Action::Settle,
+                how => Action::Settle(usize::from(how) % 3),
             },
         })
     }

@@ -46,8 +46,6 @@ pub(crate) struct Expected {
     requests: Vec<Asked>,
     open: Option<usize>,
     keys: BTreeMap<u8, usize>,
-    /// The last request that was sent.
-    sent: Option<usize>,
 }
 
 struct Signal {
@@ -60,7 +58,7 @@ struct Signal {
 impl Signal {
     fn look(&self, now: Duration) -> State {
         match (&self.state, self.stale_after) {
-            (State::Valid(value), Some(limit)) if now - self.at >= limit => State::Stale(value.clone()),
+            (State::Valid(value), Some(limit)) if now >= self.at + limit => State::Stale(value.clone()),
             (state, _) => state.clone(),
         }
     }
@@ -82,6 +80,7 @@ struct Reader {
 }
 
 /// One signal of a subscription.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact, as the documentation has them")]
 struct Track {
     signal: usize,
     filter: Filter,
@@ -173,7 +172,6 @@ impl Expected {
             requests: Vec::new(),
             open: None,
             keys: BTreeMap::new(),
-            sent: None,
         }
     }
 
@@ -297,7 +295,7 @@ impl Expected {
         let stage = if within.is_zero() { "timed out" } else { "open" };
         let number = self.requests.len();
         self.requests.push(Asked { value, deadline, stage });
-        (self.open, self.sent) = (Some(number), Some(number));
+        self.open = Some(number);
         self.receipts.push(number);
         if let Some(key) = key {
             self.keys.insert(key, number);
@@ -305,12 +303,10 @@ impl Expected {
         Ok(())
     }
 
-    /// The platform refuses the last request that was sent; says whether that was open.
-    pub(crate) fn settle(&mut self) -> bool {
-        if self.open != self.sent {
-            return false;
-        }
-        self.close("busy")
+    /// The platform refuses a request, so many before the last; says whether it was open.
+    pub(crate) fn settle(&mut self, back: usize) -> bool {
+        let number = self.requests.len().checked_sub(back + 1);
+        number.is_some() && self.open == number && self.close("busy")
     }
 
     fn close(&mut self, why: &'static str) -> bool {

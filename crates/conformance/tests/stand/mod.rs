@@ -3,7 +3,8 @@
     dead_code,
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unused_async,
     reason = "tests; each uses a part"
 )]
 
