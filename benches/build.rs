@@ -31,7 +31,11 @@ fn plain(text: &str) -> (String, String) {
             let _ = write!(calls, "Messages::M{messages}(m) => {{ ");
             (messages, signals) = (messages + 1, 0);
         } else if let Some((_, rest)) = line.strip_prefix(" SG_ ").and_then(|rest| rest.split_once(" : ")) {
-            let _ = writeln!(plain, " SG_ S{signals} : {} \"\" N", rest.split('"').next().unwrap_or_default().trim());
+            let _ = writeln!(
+                plain,
+                " SG_ S{signals} : {} \"\" N",
+                rest.split('"').next().unwrap_or_default().trim()
+            );
             let _ = write!(calls, "out[{signals}] = m.s{signals}().double(); ");
             signals += 1;
         }

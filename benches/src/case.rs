@@ -79,7 +79,10 @@ fn plain(database: &Database, longest: usize) -> String {
         let id = message.id().to_dbc();
         let _ = writeln!(text, "BO_ {id} m{number}: {} n", message.length());
         let overlapping: BTreeSet<_> = message.overlaps().into_iter().map(|(_, later)| later).collect();
-        let selector = message.signals().iter().position(|signal| signal.is_multiplexer() && signal.multiplexed().is_none());
+        let selector = message
+            .signals()
+            .iter()
+            .position(|signal| signal.is_multiplexer() && signal.multiplexed().is_none());
         for (place, (index, signal)) in message.indexed_signals().enumerate() {
             if !message.holds(index) || overlapping.contains(&index) {
                 continue;
@@ -87,9 +90,13 @@ fn plain(database: &Database, longest: usize) -> String {
             let Some(mark) = mark(message, selector, signal, place) else { continue };
             let order = u8::from(signal.byte_order() == ByteOrder::LittleEndian);
             let sign = if signal.value_type() == ValueType::Signed { '-' } else { '+' };
-            let (start, length, factor, offset) = (signal.start(), signal.length(), signal.factor(), signal.offset());
+            let (start, length, factor, offset) =
+                (signal.start(), signal.length(), signal.factor(), signal.offset());
             let (min, max) = signal.range().unwrap_or((0.0, 0.0));
-            let _ = writeln!(text, " SG_ s{place} {mark}: {start}|{length}@{order}{sign} ({factor},{offset}) [{min}|{max}] \"\" n");
+            let _ = writeln!(
+                text,
+                " SG_ s{place} {mark}: {start}|{length}@{order}{sign} ({factor},{offset}) [{min}|{max}] \"\" n"
+            );
             let float = match signal.value_type() {
                 ValueType::F32 => 1,
                 ValueType::F64 => 2,

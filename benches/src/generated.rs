@@ -7,7 +7,15 @@ use coachwork_dbc::{BatchFrame, ClassicFrame};
 /// The database that the code was generated from.
 pub const TEXT: &str = include_str!(concat!(env!("OUT_DIR"), "/powertrain.dbc"));
 
-#[allow(dead_code, missing_docs, missing_debug_implementations, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic)]
+#[allow(
+    dead_code,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    clippy::pedantic
+)]
 mod powertrain {
     include!(concat!(env!("OUT_DIR"), "/powertrain.rs"));
 }

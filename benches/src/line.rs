@@ -65,9 +65,17 @@ impl fmt::Display for Line {
         };
         let measured = match &self.measured {
             Ok(measured) => measured,
-            Err(why) => return write!(f, "{:<50} {:>10} {:>11} {:>10} {budget:>10}  not measured: {why}", self.name, "-", "-", "-"),
+            Err(why) => {
+                return write!(
+                    f,
+                    "{:<50} {:>10} {:>11} {:>10} {budget:>10}  not measured: {why}",
+                    self.name, "-", "-", "-"
+                );
+            }
         };
-        let number = |value: f64, digits: usize| if value.is_nan() { "-".to_string() } else { format!("{value:.digits$}") };
+        let number = |value: f64, digits: usize| {
+            if value.is_nan() { "-".to_string() } else { format!("{value:.digits$}") }
+        };
         let ratio = match self.budget {
             Budget::Times(_) => format!("{:.1} x", 1.0 / measured.ratio),
             _ => number(measured.ratio, 2),

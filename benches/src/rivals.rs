@@ -90,7 +90,9 @@ impl Canparse {
                 id = rest.split(' ').next().and_then(|id| id.parse().ok()).ok_or("no identifier")?;
             } else if line.starts_with(" SG_ ") {
                 let name = line.split_whitespace().nth(1).unwrap_or_default().to_string();
-                let signal: SpnDefinition = line.parse().map_err(|error| format!("{line}: {error}"))?;
+                // Its parser waits for the end of the line.
+                let signal: SpnDefinition =
+                    format!("{line}\n").parse().map_err(|error| format!("{line}: {error}"))?;
                 messages.entry(id).or_insert_with(Vec::new).push((name, signal));
             }
         }
@@ -116,7 +118,11 @@ impl Decoder for Canparse {
 
     fn values(&self, id: u32, payload: &[u8]) -> Option<HashMap<String, f64>> {
         let signals = self.0.get(&id)?.iter();
-        Some(signals.filter_map(|(name, signal)| Some((name.clone(), signal.parse_message(payload)?.into()))).collect())
+        Some(
+            signals
+                .filter_map(|(name, signal)| Some((name.clone(), signal.parse_message(payload)?.into())))
+                .collect(),
+        )
     }
 }
 

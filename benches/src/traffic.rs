@@ -77,7 +77,8 @@ impl<F: Make> Traffic<F> {
             }
             Order::Periodic => periodic(database.messages().len(), count, &mut random),
         };
-        let frames = messages.iter().map(|position| frame(&database.messages()[*position as usize], &mut random));
+        let frames =
+            messages.iter().map(|position| frame(&database.messages()[*position as usize], &mut random));
         Self { frames: frames.collect(), messages }
     }
 
@@ -175,7 +176,10 @@ mod tests {
         let signal = &message.signals()[0];
         let mut payload = [0xFF; 4];
         put(&mut payload, signal, 0x1234);
-        assert_eq!(message.decode(&payload).expect("it decodes").next().expect("a signal").raw().to_f64(), f64::from(0x1234));
+        assert_eq!(
+            message.decode(&payload).expect("it decodes").next().expect("a signal").raw().to_f64(),
+            f64::from(0x1234)
+        );
         assert_eq!(payload, [0x12, 0x34, 0xFF, 0xFF]);
     }
 }

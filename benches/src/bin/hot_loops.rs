@@ -16,7 +16,8 @@ const FRAMES: usize = 1000;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    let (Some(name), Some(times)) = (arguments.next(), arguments.next().and_then(|times| times.parse().ok())) else {
+    let (Some(name), Some(times)) = (arguments.next(), arguments.next().and_then(|times| times.parse().ok()))
+    else {
         eprintln!("usage: hot_loops LOOP TIMES");
         return ExitCode::from(2);
     };
@@ -94,7 +95,9 @@ fn encode(database: &Database) {
         message.indexed_signals().map(|(index, _)| (index, Number::Float(1.0))).collect();
     let mut payload = [0; 8];
     for _ in 0..FRAMES {
-        message.encode_onto(black_box(&given), &mut payload[..message.length()]).expect("1 is in every range");
+        message
+            .encode_onto(black_box(&given), &mut payload[..message.length()])
+            .expect("1 is in every range");
         black_box(&payload);
     }
 }

@@ -13,7 +13,7 @@ mod signal;
 mod tests;
 pub(crate) mod units;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -64,8 +64,9 @@ impl Loaded {
         let mut report = Report::new(rules);
         // What the loader noticed and a rule finds too is reported once, by the rule, at the loader's line.
         let mut places: BTreeMap<Rule, Places<'_>> = BTreeMap::new();
+        let names = self.names();
         for diagnostic in &self.diagnostics {
-            match twin(diagnostic.code()) {
+            match twin(diagnostic.code()).filter(|_| names.contains(diagnostic.text())) {
                 Some(rule) => places
                     .entry(rule)
                     .or_default()
@@ -84,6 +85,14 @@ impl Loaded {
         }));
         findings
     }
+
+    /// The names of messages and signals: what findings are about.
+    fn names(&self) -> BTreeSet<&str> {
+        let messages = self.database.messages().iter();
+        messages
+            .flat_map(|message| message.signals().iter().map(Signal::name).chain([message.name()]))
+            .collect()
+    }
 }
 
 /// Lines and columns of what is named, in the order of the file.
@@ -97,6 +106,7 @@ fn twin(code: Code) -> Option<Rule> {
         Code::DuplicateSignal => Some(Rule::DuplicateSignal),
         Code::OutsideMessage => Some(Rule::OutsideMessage),
         Code::Overlap => Some(Rule::Overlap),
+        Code::OddName => Some(Rule::OddName),
         _ => None,
     }
 }

@@ -26,9 +26,14 @@ pub(crate) fn measure(run: &Run) -> Vec<Line> {
 
 fn one<F: Make>(run: &Run, case: &Case, lines: &mut Vec<Line>) {
     let traffic = Traffic::<F>::new(&case.database, Order::Random, run.frames);
-    let (mut batch, mut other) = (Batch::new(&case.database, Match::Exact), Batch::new(&case.database, Match::Exact));
+    let (mut batch, mut other) =
+        (Batch::new(&case.database, Match::Exact), Batch::new(&case.database, Match::Exact));
     let signals = signals(&mut batch, &traffic);
-    assert_eq!(sum_of_columns(&mut batch, &traffic.frames), sum_of_rows(&mut other, &traffic.frames), "columns are rows, turned");
+    assert_eq!(
+        sum_of_columns(&mut batch, &traffic.frames),
+        sum_of_rows(&mut other, &traffic.frames),
+        "columns are rows, turned"
+    );
 
     // Partitioning random identifiers included; a row costs what it costs above.
     let ours = || blocks(&mut batch, &traffic.frames) / signals;
@@ -36,7 +41,10 @@ fn one<F: Make>(run: &Run, case: &Case, lines: &mut Vec<Line>) {
     lines.push(Line::new(format!("{} random, blocks / our rows", case.name), measured, Budget::Ratio(1.0)));
 
     // One message: what is left is the arithmetic. 1.3 times the 0.75 ns that a prototype reached.
-    let widest = case.database.messages().iter().enumerate().max_by_key(|(_, message)| message.signals().iter().filter(|s| s.multiplexed().is_none()).count());
+    let widest =
+        case.database.messages().iter().enumerate().max_by_key(|(_, message)| {
+            message.signals().iter().filter(|s| s.multiplexed().is_none()).count()
+        });
     let widest = widest.map_or(0, |(position, _)| position as u32);
     let alone: Vec<F> = traffic
         .frames
@@ -85,7 +93,11 @@ fn one<F: Make>(run: &Run, case: &Case, lines: &mut Vec<Line>) {
         }) / signals
     };
     let measured = paired(run.rounds, ours, rival);
-    lines.push(Line::new(format!("{} random, columns to memory / a copy", case.name), measured, Budget::Figure(2.6 * 1.1)));
+    lines.push(Line::new(
+        format!("{} random, columns to memory / a copy", case.name),
+        measured,
+        Budget::Figure(2.6 * 1.1),
+    ));
 }
 
 fn rounds(rounds: usize, mut measure: impl FnMut() -> f64) -> f64 {

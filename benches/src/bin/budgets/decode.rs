@@ -49,9 +49,10 @@ fn one<F: Make>(run: &Run, case: &Case, lines: &mut Vec<Line>) {
         let mut batch = Batch::new(&case.database, Match::Exact);
         let signals = signals(&mut batch, &traffic);
         let path = write(&traffic, &case.name, order);
-        for (program, title, budget) in
-            [("decode-lto", "C -O3 -flto", budget(case.fd, order)), ("decode-plain", "C -O3", Budget::Ratio(1.0))]
-        {
+        for (program, title, budget) in [
+            ("decode-lto", "C -O3 -flto", budget(case.fd, order)),
+            ("decode-plain", "C -O3", Budget::Ratio(1.0)),
+        ] {
             let name = format!("{} {} / {title}", case.name, order.as_str());
             let mut rival = match Rival::start(&mut Command::new(folder().join(&case.name).join(program))) {
                 Ok(rival) => rival,
@@ -141,7 +142,8 @@ fn compare<F: Make>(
     rival.ask(&format!("{request} {most} {}", path.display()));
     let answers = std::fs::read(&path).expect("the rival's answers");
     let _ = std::fs::remove_file(path);
-    let mut words = answers.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes")));
+    let mut words =
+        answers.chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes")));
     let mut wrong = 0;
     let frames = &traffic.frames[..most.min(traffic.frames.len())];
     batch.rows(frames, |row| {

@@ -42,7 +42,8 @@ fn one(run: &Run, case: &Case) -> Vec<Line> {
         Ok(mut rival) => {
             rival.ask(&format!("inputs {}", path.display()));
             let wrong = inputs.compare(&mut rival);
-            let name = if wrong == 0 { name } else { format!("{name} ({wrong} of 100,000 payloads truncated)") };
+            let name =
+                if wrong == 0 { name } else { format!("{name} ({wrong} of 100,000 payloads truncated)") };
             let ours = || inputs.encode() / signals;
             lines.push(Line::new(name, paired(run.rounds, ours, || rival.time("encode") / signals), budget));
         }
@@ -52,9 +53,14 @@ fn one(run: &Run, case: &Case) -> Vec<Line> {
     match start_python(case) {
         Ok(mut rival) => {
             rival.ask(&format!("inputs {} {FEW}", path.display()));
-            let few: usize = inputs.messages.iter().take(FEW).map(|(_, message)| message.signals().len()).sum();
+            let few: usize =
+                inputs.messages.iter().take(FEW).map(|(_, message)| message.signals().len()).sum();
             let theirs = || rival.time("encode") / few as f64;
-            lines.push(Line::new(name, paired(run.rounds.min(3), || inputs.encode() / signals, theirs), budget));
+            lines.push(Line::new(
+                name,
+                paired(run.rounds.min(3), || inputs.encode() / signals, theirs),
+                budget,
+            ));
         }
         Err(why) => lines.push(Line::missing(name, why, budget)),
     }
@@ -124,11 +130,17 @@ impl<'a> Inputs<'a> {
     }
 }
 
-fn encode(message: &Message, values: &mut &[f64], given: &mut Vec<(SignalIndex, Number)>, payload: &mut [u8; 64]) {
+fn encode(
+    message: &Message,
+    values: &mut &[f64],
+    given: &mut Vec<(SignalIndex, Number)>,
+    payload: &mut [u8; 64],
+) {
     let (now, rest) = values.split_at(message.signals().len());
     *values = rest;
     given.clear();
-    given.extend(message.indexed_signals().zip(now).map(|((index, _), value)| (index, Number::Float(*value))));
+    given
+        .extend(message.indexed_signals().zip(now).map(|((index, _), value)| (index, Number::Float(*value))));
     message.encode_onto(given, &mut payload[..message.length()]).expect("the values are in range");
 }
 
@@ -155,6 +167,7 @@ fn raw_range(signal: &Signal) -> Option<(f64, f64)> {
         return None;
     }
     let ends = signal.range().map(|(min, max)| (raw(min), raw(max)));
-    let (from, to) = ends.map_or((low, high), |(a, b)| (a.min(b).ceil().max(low), a.max(b).floor().min(high)));
+    let (from, to) =
+        ends.map_or((low, high), |(a, b)| (a.min(b).ceil().max(low), a.max(b).floor().min(high)));
     (from <= to).then_some((from, to))
 }

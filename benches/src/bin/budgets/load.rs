@@ -17,7 +17,10 @@ pub(crate) fn measure(run: &Run) -> Vec<Line> {
         let bytes = std::fs::read(root.join(format!("dbc/opendbc/{file}.dbc"))).expect("the file is there");
         // Both get the text; decoding it is ours alone.
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let title = format!("{name} / can-dbc {}", if can_dbc::Dbc::try_from(text.as_str()).is_ok() { "10" } else { "10 (fails)" });
+        let title = format!(
+            "{name} / can-dbc {}",
+            if can_dbc::Dbc::try_from(text.as_str()).is_ok() { "10" } else { "10 (fails)" }
+        );
         let kilobytes = bytes.len() as f64 / 1000.0;
         let ours = || {
             time(|| {

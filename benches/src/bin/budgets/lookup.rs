@@ -15,9 +15,11 @@ use crate::decode::rows;
 
 pub(crate) fn measure(run: &Run) -> Vec<Line> {
     let mut lines = Vec::new();
-    for (name, messages, extended) in
-        [("11 bits, 200 messages", 200, false), ("29 bits, 200 messages", 200, true), ("29 bits, 10,000 messages", 10_000, true)]
-    {
+    for (name, messages, extended) in [
+        ("11 bits, 200 messages", 200, false),
+        ("29 bits, 200 messages", 200, true),
+        ("29 bits, 10,000 messages", 10_000, true),
+    ] {
         let database = database(messages, extended);
         for order in [Order::Random, Order::Periodic] {
             let measured = lookup(run, &database, order);
@@ -35,12 +37,17 @@ fn database(messages: usize, extended: bool) -> Database {
     let mut random = Random::new(7);
     let mut ids: Vec<CanId> = Vec::new();
     while ids.len() < messages {
-        let id = if extended { CanId::extended(random.below(1 << 29) as u32) } else { CanId::standard(random.below(1 << 11) as u32) };
+        let id = if extended {
+            CanId::extended(random.below(1 << 29) as u32)
+        } else {
+            CanId::standard(random.below(1 << 11) as u32)
+        };
         ids.extend(id.filter(|id| !ids.contains(id)));
     }
     let messages = ids.into_iter().enumerate().map(|(number, id)| {
         let message = Message::builder(format!("m{number}"), id, 8);
-        let signals = (0..4).map(|place| Signal::new(format!("s{place}"), place * 16, 16).with_scaling(0.5, 1.0));
+        let signals =
+            (0..4).map(|place| Signal::new(format!("s{place}"), place * 16, 16).with_scaling(0.5, 1.0));
         signals.fold(message, |message, signal| message.signal(signal)).build().expect("it builds")
     });
     messages.fold(Database::builder(), |database, message| database.message(message)).build()
@@ -48,7 +55,8 @@ fn database(messages: usize, extended: bool) -> Database {
 
 fn lookup(run: &Run, database: &Database, order: Order) -> Paired {
     let traffic = Traffic::<ClassicFrame>::new(database, order, run.frames);
-    let ids: Vec<CanId> = traffic.messages.iter().map(|message| database.messages()[*message as usize].id()).collect();
+    let ids: Vec<CanId> =
+        traffic.messages.iter().map(|message| database.messages()[*message as usize].id()).collect();
     let map: HashMap<CanId, usize> =
         database.messages().iter().enumerate().map(|(position, message)| (message.id(), position)).collect();
     for (id, message) in ids.iter().zip(&traffic.messages) {

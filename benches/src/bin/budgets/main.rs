@@ -17,6 +17,7 @@ mod columns;
 mod decode;
 mod encode;
 mod load;
+mod logs;
 mod lookup;
 mod registry;
 mod single;
@@ -38,7 +39,7 @@ struct Run {
 }
 
 /// The groups in the order of their lines: a title, and who measures.
-const GROUPS: [(&str, fn(&Run) -> Vec<Line>); 7] = [
+const GROUPS: [(&str, fn(&Run) -> Vec<Line>); 8] = [
     ("rows: ns per signal, all signals to doubles, identifier look-up included", decode::measure),
     ("columns: ns per signal", columns::measure),
     ("rivals from the registry: ns per signal", registry::measure),
@@ -46,6 +47,7 @@ const GROUPS: [(&str, fn(&Run) -> Vec<Line>); 7] = [
     ("identifier look-up: ns per frame", lookup::measure),
     ("encoding: ns per signal", encode::measure),
     ("loading: µs per KB", load::measure),
+    ("logs to text: ns per line, the whole program", logs::measure),
 ];
 
 fn main() -> ExitCode {

@@ -26,6 +26,9 @@ pub(crate) fn measure(run: &Run) -> Vec<Line> {
             one::<ClassicFrame>(run, case, &mut lines);
         }
     }
+    // Small and plain enough for every rival.
+    let database = Database::parse(generated::TEXT).expect("the project's database loads");
+    one::<ClassicFrame>(run, &Case::new("powertrain", false, &database), &mut lines);
     generated(run, &mut lines);
     lines
 }
@@ -46,7 +49,11 @@ fn one<F: Make>(run: &Run, case: &Case, lines: &mut Vec<Line>) {
             Ok(rival) => rival,
             Err(why) => {
                 let why: String = why.chars().take(60).collect();
-                lines.push(Line::missing(format!("{} / {name}", case.name), format!("it refuses the file: {why}"), budget));
+                lines.push(Line::missing(
+                    format!("{} / {name}", case.name),
+                    format!("it refuses the file: {why}"),
+                    budget,
+                ));
                 continue;
             }
         };
@@ -64,7 +71,11 @@ fn one<F: Make>(run: &Run, case: &Case, lines: &mut Vec<Line>) {
                 }
             }) / f64::from(u32::try_from(of_few).unwrap_or(u32::MAX))
         };
-        lines.push(Line::new(name, paired(run.rounds.min(5), || rows(&mut batch, &traffic.frames) / all, theirs), budget));
+        lines.push(Line::new(
+            name,
+            paired(run.rounds.min(5), || rows(&mut batch, &traffic.frames) / all, theirs),
+            budget,
+        ));
     }
 }
 

@@ -12,7 +12,10 @@ use coachwork_dbc::{ClassicFrame, FdFrame, Match, SignalIndex};
 use crate::Run;
 
 pub(crate) fn measure(run: &Run) -> Vec<Line> {
-    let lines = run.cases.iter().flat_map(|case| if case.fd { one::<FdFrame>(run, case) } else { one::<ClassicFrame>(run, case) });
+    let lines = run
+        .cases
+        .iter()
+        .flat_map(|case| if case.fd { one::<FdFrame>(run, case) } else { one::<ClassicFrame>(run, case) });
     lines.collect()
 }
 
@@ -22,7 +25,13 @@ fn one<F: Make>(run: &Run, case: &Case) -> Vec<Line> {
         .database
         .messages()
         .iter()
-        .map(|message| message.indexed_signals().filter(|(_, signal)| signal.multiplexed().is_none()).last().map(|(index, _)| index))
+        .map(|message| {
+            message
+                .indexed_signals()
+                .filter(|(_, signal)| signal.multiplexed().is_none())
+                .last()
+                .map(|(index, _)| index)
+        })
         .collect();
     [Order::Random, Order::Periodic]
         .into_iter()
@@ -31,9 +40,12 @@ fn one<F: Make>(run: &Run, case: &Case) -> Vec<Line> {
             let pass = || {
                 time(|| {
                     for frame in &traffic.frames {
-                        let Some(position) = case.database.find_position(frame.id(), Match::Exact) else { continue };
+                        let Some(position) = case.database.find_position(frame.id(), Match::Exact) else {
+                            continue;
+                        };
                         let message = &case.database.messages()[position];
-                        let value = handles[position].and_then(|handle| message.decode_signal(handle, frame.payload()));
+                        let value = handles[position]
+                            .and_then(|handle| message.decode_signal(handle, frame.payload()));
                         black_box(value.map(|value| value.double()));
                     }
                 }) / traffic.frames.len() as f64

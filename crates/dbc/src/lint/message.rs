@@ -84,7 +84,7 @@ fn cycle_times<'a>(database: &'a Database, report: &mut Report<'a>) {
     let missing = database.messages().iter().filter(|message| misses_cycle_time(database, message)).count();
     if missing > 0 && !says_cycle_times(database) {
         report.say(Rule::MissingCycleTime, || {
-            format!("none of the {missing} cyclic messages has a cycle time")
+            format!("no message has a cycle time, and {missing} look cyclic")
         });
     }
 }

@@ -229,6 +229,16 @@ fn the_file_speaks_first_and_gives_lines() {
 }
 
 #[test]
+fn an_odd_name_is_said_once() {
+    let text = "BS_:\nBU_: A\nBO_ 1 2fast: 8 A\n SG_ 0_a : 0|8@1+ (1,0) [0|0] \"\" A\n";
+    let loaded = Options::new().load(text.as_bytes()).unwrap();
+    let odd = |f: &Finding| f.rule() == Rule::OddName || f.text().contains("odd-name");
+    let found: Vec<_> =
+        loaded.lint(&Rules::new()).into_iter().filter(odd).map(|f| (f.rule(), f.line())).collect();
+    assert_eq!(found, [(Rule::OddName, Some(3)), (Rule::OddName, Some(4))]);
+}
+
+#[test]
 fn codes_are_apart_and_read_back() {
     let mut codes: Vec<_> = Rule::ALL.iter().map(|rule| rule.as_str()).collect();
     codes.sort_unstable();
