@@ -1,5 +1,5 @@
 //! What a request to a car at the other end of a link costs: over memory, over TCP, and beside it a bare TCP echo of as many bytes.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, missing_docs)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use coachwork_gateway::Gateway;
 use coachwork_tokio::{SystemClock, tcp};
 use coachwork_transport::{Limits, memory};
 use coachwork_vehicle::{
-    Catalogue, Clock, DataType, Datapoint, Entry, Event, Everybody, Facts, Get, MemoryVehicle, SignalId, State,
-    Subscribe, Value, Vehicle,
+    Catalogue, Clock, DataType, Datapoint, Entry, Event, Everybody, Facts, Get, MemoryVehicle, SignalId,
+    State, Subscribe, Value, Vehicle,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,7 +24,8 @@ fn runtime() -> Runtime {
 
 /// As many signals as VSS 6.0 has, the speed among them.
 fn car(clock: &Arc<dyn Clock>) -> MemoryVehicle {
-    let others = (0..1266).map(|n| Entry::sensor(&format!("Vehicle.Branch{}.Signal{n}", n % 40), DataType::FLOAT));
+    let others =
+        (0..1266).map(|n| Entry::sensor(&format!("Vehicle.Branch{}.Signal{n}", n % 40), DataType::FLOAT));
     let entries = std::iter::once(Entry::sensor(SPEED, DataType::FLOAT)).chain(others);
     let car = MemoryVehicle::new(Catalogue::new(entries, Facts::default()).unwrap(), clock.clone());
     car.publish(&[(SPEED, Datapoint::valid(50.5_f32, clock.now()))]).unwrap();
@@ -156,7 +157,11 @@ async fn read_to(watch: &mut coachwork_vehicle::Subscription, last: f32) {
     loop {
         match watch.next().await.unwrap() {
             Event::Changed(points) => {
-                if points.iter().last().is_some_and(|(_, point)| point.state == State::Valid(Value::Float(last))) {
+                if points
+                    .iter()
+                    .last()
+                    .is_some_and(|(_, point)| point.state == State::Valid(Value::Float(last)))
+                {
                     return;
                 }
             }

@@ -48,6 +48,18 @@ fn the_present_values_come_first_and_outside_the_bound() {
 }
 
 #[test]
+fn a_right_that_returns_brings_the_present_value_outside_the_bound() {
+    let s = signals(2);
+    let inbox = inbox(&s, Overflow::Queue(1), false);
+    inbox.points([(s[0], point(0)), (s[1], point(0))]);
+    assert_eq!(read(&inbox), [Ok(vec![0, 0])]);
+    inbox.access([(s[0], Permission::denied("no")), (s[0], Permission::Yes)]);
+    inbox.points([(s[1], point(1)), (s[0], point(2))]);
+    // Nothing was told of the denial, so nothing is told of the return.
+    assert_eq!(read(&inbox), [Ok(vec![1]), Ok(vec![2])]);
+}
+
+#[test]
 fn a_gap_of_the_gateway_stands_where_it_was_and_joins_ours() {
     let s = signals(1);
     let inbox = inbox(&s, Overflow::Queue(2), false);

@@ -178,6 +178,24 @@ fn a_plain_viss_client_is_served_in_its_own_words() {
 }
 
 #[test]
+fn access_is_all_or_nothing_in_plain_viss() {
+    let rig = Rig::new();
+    rig.car.board().restrict(|signal, access| {
+        let mut access = access.clone();
+        if rig.car.catalogue().path(signal).unwrap().as_str() == SPEED {
+            access.read = Permission::denied("speed is private");
+        }
+        access
+    });
+    let mut link = stranger(&rig);
+    let get = r#"{"action":"get","path":"Vehicle","filter":{"variant":"paths","parameter":["Speed","Range"]},"requestId":"1"}"#;
+    assert_eq!(ask(&rig, &mut *link, get)["error"]["number"], "403");
+    let subscribe = r#"{"action":"subscribe","path":"Vehicle","filter":[{"variant":"paths","parameter":["Speed","Range"]},{"variant":"timebased","parameter":{"period":"100"}}],"requestId":"2"}"#;
+    assert_eq!(ask(&rig, &mut *link, subscribe)["error"]["number"], "403");
+    assert_eq!(rig.gateway.counters().subscriptions, 0);
+}
+
+#[test]
 fn noise_is_answered_and_harms_nobody() {
     let rig = Rig::new();
     let client = rig.client();
