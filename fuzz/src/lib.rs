@@ -3,6 +3,7 @@
 //! *Invariant:* `run` panics only when an oracle disagrees; each module's unit test shows that it uses its input.
 //! *Next:* `fuzz_targets/` (libFuzzer's entry points), `tests/replay.rs` (seeds and past crashes on stable).
 
+pub mod board_actions;
 pub mod candump_line;
 pub mod dbc_load;
 pub mod decode_roundtrip;

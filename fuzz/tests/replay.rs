@@ -51,3 +51,8 @@ fn mapping() {
 fn session_bytes() {
     replay("session_bytes", coachwork_fuzz::session_bytes::run);
 }
+
+#[test]
+fn board_actions() {
+    replay("board_actions", coachwork_fuzz::board_actions::run);
+}

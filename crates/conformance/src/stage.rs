@@ -220,7 +220,7 @@ mod tests {
                 cx.waker().wake_by_ref();
                 Poll::<()>::Pending
             }));
-            std::future::pending().await
+            std::future::pending::<()>().await;
         });
     }
 }
