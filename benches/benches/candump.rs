@@ -3,7 +3,13 @@
 //! Both read the same bytes; that they read the same frames is asserted before anything is timed. The ratio printed first is the median of
 //! interleaved rounds: on a noisy machine it counts more than the times.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing)]
+#![allow(
+    missing_docs,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing
+)]
 #![allow(clippy::disallowed_methods)]
 
 use std::fmt::Write;
@@ -96,7 +102,11 @@ fn ratio(name: &str, text: &str) {
         })
         .collect();
     ratios.sort_by(f64::total_cmp);
-    println!("{name}: {:.1} times as fast as socketcan's reader (median of {} rounds)", ratios[4], ratios.len());
+    println!(
+        "{name}: {:.1} times as fast as socketcan's reader (median of {} rounds)",
+        ratios[4],
+        ratios.len()
+    );
 }
 
 fn candump(c: &mut Criterion) {

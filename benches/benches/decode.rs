@@ -168,7 +168,7 @@ fn rivals(group: &mut BenchmarkGroup<'_, WallTime>, text: &str, database: &Datab
     let subset = only(frames, &same);
     group.throughput(Throughput::Elements(count(database, &subset)));
     group.bench_function("ours, where can_decode agrees", |b| {
-        b.iter(|| ours(black_box(database), black_box(&subset)))
+        b.iter(|| ours(black_box(database), black_box(&subset)));
     });
     group.bench_function("can_decode", |b| {
         b.iter(|| {
@@ -196,7 +196,7 @@ fn rivals(group: &mut BenchmarkGroup<'_, WallTime>, text: &str, database: &Datab
     let subset = only(frames, &same);
     group.throughput(Throughput::Elements(count(database, &subset)));
     group.bench_function("ours, where dbc-rs agrees", |b| {
-        b.iter(|| ours(black_box(database), black_box(&subset)))
+        b.iter(|| ours(black_box(database), black_box(&subset)));
     });
     group.bench_function("dbc-rs", |b| {
         b.iter(|| {
@@ -241,7 +241,7 @@ fn decode(c: &mut Criterion) {
             b.iter(|| {
                 let mut sum = 0.0;
                 batch.columns(black_box(&packed), |block| {
-                    sum += block.column(0).first().copied().unwrap_or(0.0)
+                    sum += block.column(0).first().copied().unwrap_or(0.0);
                 });
                 sum
             });

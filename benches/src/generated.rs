@@ -14,7 +14,8 @@ pub const TEXT: &str = include_str!(concat!(env!("OUT_DIR"), "/powertrain.dbc"))
     unreachable_pub,
     unused_qualifications,
     clippy::all,
-    clippy::pedantic
+    clippy::pedantic,
+    clippy::unimplemented
 )]
 mod powertrain {
     include!(concat!(env!("OUT_DIR"), "/powertrain.rs"));

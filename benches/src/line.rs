@@ -59,9 +59,8 @@ impl Line {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let budget = match self.budget {
-            Budget::Ratio(most) => format!("<= {most:.2}"),
+            Budget::Ratio(most) | Budget::Figure(most) => format!("<= {most:.2}"),
             Budget::Times(least) => format!("{least:.0} x"),
-            Budget::Figure(most) => format!("<= {most:.2}"),
         };
         let measured = match &self.measured {
             Ok(measured) => measured,

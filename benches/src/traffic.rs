@@ -149,6 +149,8 @@ fn periodic(messages: usize, count: usize, random: &mut Random) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use coachwork_dbc::Raw;
+
     use super::*;
 
     const TEXT: &str = "BS_:\nBU_: n\nBO_ 1 a: 8 n\n SG_ x M : 0|4@1+ (1,0) [0|0] \"\" n\n SG_ y m3 : 8|8@1+ (1,0) [0|0] \"\" n\n\nBO_ 2 b: 4 n\n SG_ z : 7|16@0- (1,0) [0|0] \"\" n\n";
@@ -176,10 +178,8 @@ mod tests {
         let signal = &message.signals()[0];
         let mut payload = [0xFF; 4];
         put(&mut payload, signal, 0x1234);
-        assert_eq!(
-            message.decode(&payload).expect("it decodes").next().expect("a signal").raw().to_f64(),
-            f64::from(0x1234)
-        );
+        let raw = message.decode(&payload).expect("it decodes").next().expect("a signal").raw();
+        assert_eq!(raw, Raw::Unsigned(0x1234));
         assert_eq!(payload, [0x12, 0x34, 0xFF, 0xFF]);
     }
 }

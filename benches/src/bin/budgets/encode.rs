@@ -71,7 +71,7 @@ fn one(run: &Run, case: &Case) -> Vec<Line> {
 impl<'a> Inputs<'a> {
     /// Random messages without multiplexers, and values on the grid of raw values, in range.
     fn new(case: &'a Case, count: usize) -> Self {
-        let mut random = Random::new(0xE2C0DE);
+        let mut random = Random::new(0x00E2_C0DE);
         let usable = |message: &Message| {
             let plain = !message.is_multiplexed() && !message.signals().is_empty();
             plain && message.signals().iter().all(|signal| raw_range(signal).is_some())

@@ -8,7 +8,9 @@ use coachwork_benches::line::{Budget, Line};
 use coachwork_benches::random::Random;
 use coachwork_benches::rounds::{Paired, paired};
 use coachwork_benches::traffic::{Order, Traffic};
-use coachwork_dbc::{Batch, CanId, ClassicFrame, Database, Match, Message, Signal};
+use coachwork_dbc::{
+    Batch, CanId, ClassicFrame, Database, DatabaseBuilder, Match, Message, MessageBuilder, Signal,
+};
 
 use crate::Run;
 use crate::decode::rows;
@@ -48,9 +50,9 @@ fn database(messages: usize, extended: bool) -> Database {
         let message = Message::builder(format!("m{number}"), id, 8);
         let signals =
             (0..4).map(|place| Signal::new(format!("s{place}"), place * 16, 16).with_scaling(0.5, 1.0));
-        signals.fold(message, |message, signal| message.signal(signal)).build().expect("it builds")
+        signals.fold(message, MessageBuilder::signal).build().expect("it builds")
     });
-    messages.fold(Database::builder(), |database, message| database.message(message)).build()
+    messages.fold(Database::builder(), DatabaseBuilder::message).build()
 }
 
 fn lookup(run: &Run, database: &Database, order: Order) -> Paired {
@@ -85,7 +87,7 @@ fn lookup(run: &Run, database: &Database, order: Order) -> Paired {
 fn growth(run: &Run) -> Line {
     let large = database(10_000, true);
     let few = large.messages().iter().step_by(1000).cloned();
-    let small = few.fold(Database::builder(), |database, message| database.message(message)).build();
+    let small = few.fold(Database::builder(), DatabaseBuilder::message).build();
     let traffic = Traffic::<ClassicFrame>::new(&small, Order::Random, run.frames);
     let (mut of_large, mut of_small) = (Batch::new(&large, Match::Exact), Batch::new(&small, Match::Exact));
     let frames = traffic.frames.len() as f64;

@@ -9,6 +9,7 @@
     clippy::indexing_slicing,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     clippy::print_stdout,
     clippy::print_stderr
 )]
@@ -38,8 +39,11 @@ struct Run {
     rounds: usize,
 }
 
+/// Measures the lines of a group.
+type Group = fn(&Run) -> Vec<Line>;
+
 /// The groups in the order of their lines: a title, and who measures.
-const GROUPS: [(&str, fn(&Run) -> Vec<Line>); 8] = [
+const GROUPS: [(&str, Group); 8] = [
     ("rows: ns per signal, all signals to doubles, identifier look-up included", decode::measure),
     ("columns: ns per signal", columns::measure),
     ("rivals from the registry: ns per signal", registry::measure),

@@ -33,13 +33,16 @@ pub(crate) fn measure(run: &Run) -> Vec<Line> {
     lines
 }
 
+/// Loads a rival with the text of a database.
+type Loader = fn(&str) -> Result<Box<dyn Decoder>, String>;
+
 fn one<F: Make>(run: &Run, case: &Case, lines: &mut Vec<Line>) {
     let budget = Budget::Times(10.0);
     let traffic = Traffic::<F>::new(&case.database, Order::Random, run.frames);
     let few = &traffic.frames[..FEW.min(run.frames)];
     let mut batch = Batch::new(&case.database, Match::Exact);
     let all = signals(&mut batch, &traffic);
-    let loaders: [fn(&str) -> Result<Box<dyn Decoder>, String>; 3] = [
+    let loaders: [Loader; 3] = [
         |text| Ok(Box::new(CanDecode::load(text)?)),
         |text| Ok(Box::new(DbcRs::load(text)?)),
         |text| Ok(Box::new(Canparse::load(text)?)),
