@@ -127,6 +127,13 @@ impl Track {
         Fate::Pass
     }
 
+    /// The present state is looked at: where it is stale, that is what counts, and no return before it.
+    fn look(&mut self, aged: bool) {
+        if aged {
+            (self.seen_stale, self.back) = (true, false);
+        }
+    }
+
     fn give(&mut self, state: &State, now: Duration) {
         (self.last, self.last_at, self.held, self.back) = (state.clone(), now, None, false);
     }
@@ -426,7 +433,7 @@ impl Reader {
             let state = signal.look(now);
             if std::mem::take(&mut track.unread) {
                 track.held = None;
-                track.seen_stale |= is_aged(signal, now);
+                track.look(is_aged(signal, now));
                 if let Fate::Pass = track.fate(&state, now) {
                     track.give(&state, now);
                     points.push((track.signal, state.clone()));
@@ -439,7 +446,7 @@ impl Reader {
             if let Some(tick) = track.tick {
                 if tick <= now {
                     track.skip_ticks(now);
-                    track.seen_stale |= is_aged(signal, now);
+                    track.look(is_aged(signal, now));
                     if let Fate::Pass = track.fate(&state, now) {
                         track.give(&state, now);
                         points.push((track.signal, state));

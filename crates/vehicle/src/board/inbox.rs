@@ -124,7 +124,8 @@ impl Unread {
         }
         match track.judge(point, now) {
             Verdict::Drop => self.is_due_by(due),
-            Verdict::Hold(until) => self.is_due_by(Some(until)),
+            // It may go stale before its interval has ended.
+            Verdict::Hold(until) => self.is_due_by(Some(until)) | self.is_due_by(due),
             Verdict::Pass => {
                 track.deliver(&point.state, now);
                 self.push(index, point.clone());

@@ -282,6 +282,20 @@ fn going_stale_respects_interval_and_range() {
 }
 
 #[test]
+fn what_waits_for_its_interval_goes_stale_meanwhile() {
+    let b = bench();
+    b.speed(5.0);
+    let mut sub = b.settled(Subscribe::to([b.speed]).at_most_every(ms(2_000)).queue(9));
+    b.speed(6.0);
+    b.clock.advance(ms(600));
+    assert_eq!(states(&mut sub), []);
+    b.board.end(&Reason::new(ReasonKind::Ended));
+    let events = read(&mut sub);
+    let Event::Changed(points) = &events[0] else { panic!("{events:?}") };
+    assert_eq!(points.iter().next().unwrap().1.state, State::Stale(6.0f32.into()), "not valid any more");
+}
+
+#[test]
 fn at_most_every_delivers_the_last_one_when_the_interval_ends() {
     for overflow in [Overflow::Latest, Overflow::Queue(8), Overflow::Block(8)] {
         let b = bench();
