@@ -179,7 +179,7 @@ mod tests {
         let mut payload = [0xFF; 4];
         put(&mut payload, signal, 0x1234);
         let raw = message.decode(&payload).expect("it decodes").next().expect("a signal").raw();
-        assert_eq!(raw, Raw::Unsigned(0x1234));
+        assert_eq!(raw, Raw::Signed(0x1234));
         assert_eq!(payload, [0x12, 0x34, 0xFF, 0xFF]);
     }
 }
