@@ -19,6 +19,8 @@ use crate::decode::start_python;
 
 /// Frames for a rival that needs microseconds.
 const FEW: usize = 5_000;
+/// Payloads that are compared before anything is timed.
+const COMPARED: usize = 100_000;
 
 /// Frames to encode: their messages, and the values of all their signals one after the other.
 struct Inputs<'a> {
@@ -42,8 +44,8 @@ fn one(run: &Run, case: &Case) -> Vec<Line> {
         Ok(mut rival) => {
             rival.ask(&format!("inputs {}", path.display()));
             let wrong = inputs.compare(&mut rival);
-            let name =
-                if wrong == 0 { name } else { format!("{name} ({wrong} of 100,000 payloads truncated)") };
+            let share = 100.0 * wrong as f64 / inputs.messages.len().min(COMPARED) as f64;
+            let name = if wrong == 0 { name } else { format!("{name} ({share:.1} % wrong)") };
             let ours = || inputs.encode() / signals;
             lines.push(Line::new(name, paired(run.rounds, ours, || rival.time("encode") / signals), budget));
         }
@@ -115,7 +117,7 @@ impl<'a> Inputs<'a> {
     /// The number of payloads that differ, in the first frames: the C truncates where it should round.
     fn compare(&self, rival: &mut Rival) -> usize {
         let path: PathBuf = folder().join("payloads");
-        rival.ask(&format!("payloads 100000 {}", path.display()));
+        rival.ask(&format!("payloads {COMPARED} {}", path.display()));
         let theirs = std::fs::read(&path).expect("the rival's payloads");
         let _ = std::fs::remove_file(path);
         let mut given = Vec::new();
