@@ -528,7 +528,12 @@ fn bits_of_number(signal: &Signal, field: &Field, number: Number) -> Result<u64,
     if value.is_nan() && !signal.value_type.is_float() {
         return Err(refuse());
     }
-    let in_range = signal.range.is_none_or(|(min, max)| (min..=max).contains(&value));
+    // A bound that was decoded comes back with the rounding of its scaling.
+    let rounding = |bound: f64| {
+        if signal.value_type.is_float() { bound.abs() * 1e-12 } else { signal.factor.abs() * 1e-6 }
+    };
+    let in_range =
+        signal.range.is_none_or(|(min, max)| (min - rounding(min)..=max + rounding(max)).contains(&value));
     if signal.value_type.is_float() {
         return bits_of_float(signal, (value - signal.offset) / signal.factor)
             .filter(|_| in_range)

@@ -14,8 +14,8 @@
 )]
 
 use coachwork_dbc::{
-    Availability, ByteOrder, CanId, Choices, DecodeError, EncodeError, Message, Multiplexed, Number, Raw,
-    Signal, Value, ValueType,
+    Availability, ByteOrder, CanId, Choices, Database, DecodeError, EncodeError, Message, Multiplexed,
+    Number, Raw, Signal, Value, ValueType,
 };
 use proptest::prelude::*;
 
@@ -369,4 +369,17 @@ fn a_signal_that_leaves_its_message() {
     let mut long = [0, 0];
     m.encode_onto(&[("out", 0x32)], &mut long).unwrap();
     assert_eq!(long, [0x20, 0x03]);
+}
+
+/// 3 × 0.1 is 0.30000000000000004 as doubles go.
+#[test]
+fn a_decoded_bound_is_within_its_range() {
+    let text = "BU_: A\nBO_ 1 X: 8 A\n SG_ S : 0|16@1+ (0.1,0) [0|0.3] \"\" A\n";
+    let database = Database::parse(text).unwrap();
+    let message = &database.messages()[0];
+    let payload = [3, 0, 0, 0, 0, 0, 0, 0];
+    let value = message.decode(&payload).unwrap().next().unwrap().physical();
+    assert!(value.to_f64() > 0.3);
+    assert_eq!(message.encode(&[("S", Value::from(value))]).unwrap(), payload);
+    assert!(message.encode(&[("S", Value::from(0.4))]).is_err());
 }

@@ -3,6 +3,8 @@
 //! *Invariant:* multiplication and addition stay apart, so that every processor gives the same bits; a lane without a signal gives zero.
 //! *Next:* `layout.rs` (which signals are in which lanes), `rows.rs` (the loop over frames).
 
+use core::array::from_fn;
+
 use crate::model::signal::{ByteOrder, Signal, ValueType};
 
 /// The number of lanes.
@@ -119,15 +121,16 @@ impl Chunk {
     /// The physical values of eight signals.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
+    #[expect(clippy::indexing_slicing, reason = "the lanes of arrays of that length")]
     pub(crate) fn decode(&self, word: u64, out: &mut [f64; LANES]) {
         let difference = word ^ word.swap_bytes();
-        let shifts = self.left.iter().zip(&self.right).zip(&self.big_endian);
-        let scaling = self.magic.iter().zip(&self.factor).zip(&self.offset);
-        for ((out, ((left, right), big_endian)), ((magic, factor), offset)) in
-            out.iter_mut().zip(shifts).zip(scaling)
-        {
-            let bits = ((word ^ (difference & big_endian)) << (left & 63)) >> (right & 63);
-            *out = (f64::from_bits(bits ^ magic) - f64::from_bits(*magic)) * factor + offset;
-        }
+        // One whole array after the other: written as one loop, it is not vectorised.
+        let bits: [u64; LANES] = from_fn(|lane| {
+            let word = word ^ (difference & self.big_endian[lane]);
+            (word << (self.left[lane] & 63)) >> (self.right[lane] & 63)
+        });
+        let raw: [f64; LANES] =
+            from_fn(|lane| f64::from_bits(bits[lane] ^ self.magic[lane]) - f64::from_bits(self.magic[lane]));
+        *out = from_fn(|lane| raw[lane] * self.factor[lane] + self.offset[lane]);
     }
 }
