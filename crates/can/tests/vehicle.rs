@@ -111,12 +111,12 @@ fn a_log_that_cannot_be_read_is_a_lost_link() {
     let (car, driver) = log("\x1F\u{8B}", &ManualClock::default());
     drop(driver);
     assert_eq!(state(&car, SPEED), State::NeverSet);
-    let source = LogSource::new(LogReader::new("x.gz", &b"\x1F\x8B\x08"[..]));
+    let source = LogSource::new(LogReader::new("x.zip", &b"PK\x03\x04"[..]));
     let (car, driver) =
         CanVehicle::new(Bus::read_only(source), database(), &mapping(), Arc::new(ManualClock::default()))
             .unwrap();
     let error = block_on(driver).unwrap_err();
-    assert_eq!(error.to_string(), "x.gz: x.gz: this is a gzip file, not a candump or CSV log");
+    assert_eq!(error.to_string(), "x.zip: x.zip: this is a zip file, which is not read");
     let State::NotAvailable(reason) = state(&car, SPEED) else { panic!() };
     assert_eq!(reason.kind(), ReasonKind::Link);
 }

@@ -9,7 +9,7 @@ use crate::output::{FlushFirst, Output};
 use crate::{Failure, Format, database, tell};
 use clap::{Args, ValueEnum};
 use coachwork_can::Frame;
-use coachwork_can::log::{LogError, LogFault, LogReader};
+use coachwork_can::log::{LogError, LogReader};
 use coachwork_dbc::{Database, DecodeError, Match};
 use render::Render;
 use std::fs::File;
@@ -160,10 +160,10 @@ impl Decode {
 #[cold]
 fn bad_line(error: &LogError, tally: &mut Tally, output: &Output) -> Result<(), Failure> {
     output.flush()?;
-    match error.fault() {
-        LogFault::Io(_) | LogFault::OtherFormat(_) => return Err(Failure::Message(error.to_string())),
-        _ => tally.bad_lines += 1,
+    if error.is_final() {
+        return Err(Failure::Message(error.to_string()));
     }
+    tally.bad_lines += 1;
     if tally.bad_lines <= NAMED {
         tell(error);
     }

@@ -146,16 +146,13 @@ fn files_that_are_missing_or_something_else_are_named() {
     let folder = folder("files");
     std::fs::write(folder.join("not.dbc"), "this is a letter\n").unwrap();
     std::fs::write(folder.join("cut.dbc"), &DBC.as_bytes()[..150]).unwrap();
-    std::fs::write(folder.join("log.gz"), b"\x1F\x8B\x08\0").unwrap();
+    std::fs::write(folder.join("log.zip"), b"PK\x03\x04").unwrap();
     fails(&["decode", "nope.dbc", "-"], "coachwork: nope.dbc: ");
     fails(&["decode", "not.dbc", "-"], "coachwork: not.dbc:1:");
     fails(&["decode", "cut.dbc", "-"], "coachwork: cut.dbc:");
     fails(&["decode", "car.dbc", "nope.log"], "coachwork: nope.log: ");
     fails(&["decode", "car.dbc", "."], "coachwork: .: is a directory");
-    fails(
-        &["decode", "car.dbc", "log.gz"],
-        "coachwork: log.gz: this is a gzip file, not a candump or CSV log",
-    );
+    fails(&["decode", "car.dbc", "log.zip"], "coachwork: log.zip: this is a zip file, which is not read");
     fails(&["dump", "nope.dbc"], "coachwork: nope.dbc: ");
     fails(&["dump", "car.dbc", "-M", "Nope"], "coachwork: car.dbc: there is no message \"Nope\"");
     assert_eq!(run("files", &["decode"], b"").2, 2);

@@ -5,7 +5,7 @@
 
 use super::{Batch, BusError, FrameSource};
 use crate::Frame;
-use crate::log::{LogError, LogFault, LogReader};
+use crate::log::{LogError, LogReader};
 use async_trait::async_trait;
 use coachwork_vehicle::{Clock, Monotonic, TimeBase, Timestamp};
 use std::fmt;
@@ -76,7 +76,7 @@ impl<R: BufRead> LogSource<R> {
             match self.reader.next()? {
                 Ok(frame) => return Some(frame),
                 Err(error) => {
-                    if matches!(error.fault(), LogFault::Io(_) | LogFault::OtherFormat(_)) {
+                    if error.is_final() {
                         self.failed = Some(error);
                         return None;
                     }
@@ -211,8 +211,8 @@ mod tests {
 
     #[test]
     fn a_log_that_cannot_be_read_on_is_an_error_after_what_was_read() {
-        let mut source = LogSource::new(LogReader::new("log", &b"\x1F\x8Bgzip"[..]));
+        let mut source = LogSource::new(LogReader::new("log", &b"PK\x03\x04zip"[..]));
         let error = block_on(source.read(&mut Batch::new(4))).unwrap_err();
-        assert_eq!(error.to_string(), "log: this is a gzip file, not a candump or CSV log");
+        assert_eq!(error.to_string(), "log: this is a zip file, which is not read");
     }
 }

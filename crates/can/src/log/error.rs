@@ -1,20 +1,20 @@
-//! What is wrong with a line of a log, and where.
+//! What is wrong with a record of a log, and where.
 //!
-//! *Invariant:* an error names the log, the line, the column and the cause.
-//! *Next:* `mod.rs`, which makes them from a `Flaw`.
+//! *Invariant:* an error names the log, the place (line and column, or byte offset) and the cause.
+//! *Next:* `text_log.rs`, which makes them from a `Flaw`.
 
+use super::Position;
 use std::sync::Arc;
 use std::{fmt, io};
 
-/// One line (or the reader behind it) could not be read: which log, which line and column, and why.
+/// One record (or the reader behind it) could not be read: which log, where in it, and why.
 #[derive(Debug)]
 pub struct LogError(Box<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     name: Arc<str>,
-    line: u64,
-    column: usize,
+    position: Position,
     fault: LogFault,
 }
 
@@ -26,7 +26,7 @@ pub enum LogFault {
     #[error("not a frame in any form this reads")]
     NotAFrame,
     /// The file is of another kind, named here; the iteration ends.
-    #[error("this is a {0} file, not a candump or CSV log")]
+    #[error("this is a {0} file, which is not read")]
     OtherFormat(&'static str),
     /// The line is longer than [`MAX_LINE`](super::MAX_LINE) bytes; it was skipped up to its end.
     #[error("the line is longer than {max} bytes", max = super::MAX_LINE)]
@@ -72,8 +72,9 @@ pub enum LogFault {
 }
 
 impl LogError {
-    pub(super) fn new(name: &Arc<str>, line: u64, flaw: Flaw) -> Self {
-        Self(Box::new(Inner { name: Arc::clone(name), line, column: flaw.offset + 1, fault: flaw.fault }))
+    #[cold]
+    pub(super) fn new(name: &Arc<str>, position: Position, fault: LogFault) -> Self {
+        Self(Box::new(Inner { name: Arc::clone(name), position, fault }))
     }
 
     /// The log, by the name its reader was given.
@@ -81,14 +82,14 @@ impl LogError {
         &self.0.name
     }
 
-    /// The line, from 1; 0 when nothing was read.
-    pub fn line(&self) -> u64 {
-        self.0.line
+    /// Where in the log; of a failing reader, up to where it was read.
+    pub fn position(&self) -> Position {
+        self.0.position
     }
 
-    /// The column in bytes, from 1.
-    pub fn column(&self) -> usize {
-        self.0.column
+    /// Whether nothing is read after this: the reader failed, or the file is of another kind. Every other error costs one record.
+    pub fn is_final(&self) -> bool {
+        matches!(self.0.fault, LogFault::Io(_) | LogFault::OtherFormat(_))
     }
 
     /// What was wrong.
@@ -99,12 +100,17 @@ impl LogError {
 
 impl fmt::Display for LogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { name, line, column, fault } = &*self.0;
-        match fault {
-            LogFault::Io(cause) if *line == 0 => write!(f, "{name}: {cause}"),
-            LogFault::Io(cause) => write!(f, "{name}: after line {line}: {cause}"),
-            LogFault::OtherFormat(_) => write!(f, "{name}: {fault}"),
-            fault => write!(f, "{name}:{line}:{column}: {fault}"),
+        let Inner { name, position, fault } = &*self.0;
+        match (fault, position) {
+            (LogFault::OtherFormat(_), _) | (_, Position::Start) => write!(f, "{name}: {fault}"),
+            (LogFault::Io(cause), Position::Line { line, .. }) => {
+                write!(f, "{name}: after line {line}: {cause}")
+            }
+            (LogFault::Io(cause), Position::Byte(offset)) => {
+                write!(f, "{name}: after byte {offset}: {cause}")
+            }
+            (_, Position::Line { line, column }) => write!(f, "{name}:{line}:{column}: {fault}"),
+            (_, Position::Byte(offset)) => write!(f, "{name}: byte {offset}: {fault}"),
         }
     }
 }

@@ -1,33 +1,41 @@
-//! Logs: text becomes frames, line by line, and frames become text.
+//! Logs: bytes become frames, one at a time, and frames become bytes.
 //!
-//! *Invariant:* memory does not grow with the log; a bad line is an error item that names file, line, column and cause, and reading goes on
-//! after it; nothing is dropped without an item, except blank lines, comments and headers.
-//! *Next:* `lines.rs` (bounded lines), `candump.rs`, `console.rs`, `gvret.rs` (one line each), `write.rs` (back to text), `text.rs` (digits).
+//! A log's first bytes say which reader it gets: `input.rs` knows them (and unpacks gzip), a text log shows the rest in its lines.
+//! *Invariant:* memory does not grow with the log; a bad record is an error item that names file, place and cause, and reading goes on
+//! after it; nothing is dropped without an item, except blank lines, comments, headers, and records that are no frames.
+//! *Next:* `text_log.rs` (lines, and what each form makes of one), `writer.rs` (the way back), `error.rs`.
 
 mod candump;
 mod console;
 mod error;
 mod gvret;
+mod input;
 mod lines;
+mod position;
 #[cfg(test)]
 mod tests;
 mod text;
+mod text_log;
 mod write;
+mod writer;
 
 pub use error::{LogError, LogFault};
 pub use lines::MAX_LINE;
-pub use write::{CandumpWriter, WriteError};
+pub use position::Position;
+pub use write::CandumpWriter;
+pub use writer::{LogWriter, WriteError};
 
 pub(crate) use write::{Line, write_line};
 
-use crate::{Channel, Frame};
-use coachwork_vehicle::{TimeBase, Timestamp};
-use error::Flaw;
-use lines::Lines;
+use crate::Frame;
+use coachwork_vehicle::TimeBase;
+use input::{Input, Kind};
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
+use text_log::TextLog;
 
 /// The format of a log, as its content shows it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -41,12 +49,23 @@ pub enum LogFormat {
     Gvret,
 }
 
+/// What people call it.
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Candump => "candump",
+            Self::Console => "candump screen",
+            Self::Gvret => "GVRET CSV",
+        })
+    }
+}
+
 /// A log as an iterator of frames, recognised by content, read as a stream.
 ///
-/// Each item is a frame, or the error of one line; after an error the next line is read as if nothing had happened. Only an error of
-/// the reader itself and a file of another kind ([`LogFault::OtherFormat`]) end the iteration.
+/// Each item is a frame, or the error of one record; after an error the next record is read as if nothing had happened. Only an error of
+/// the reader itself and a file of another kind end the iteration ([`LogError::is_final`]).
 ///
-/// A screen log and a log can be mixed; a CSV begins with its header.
+/// A log in gzip is unpacked as it is read, several members one after the other too.
 ///
 /// ```
 /// use coachwork_can::log::LogReader;
@@ -58,27 +77,18 @@ pub enum LogFormat {
 /// ```
 #[derive(Debug)]
 pub struct LogReader<R> {
-    lines: Lines<R>,
     name: Arc<str>,
-    state: State,
-    ended: bool,
+    source: Source<R>,
 }
 
-/// What earlier lines said that later ones need.
-#[derive(Debug, Default)]
-struct State {
-    format: Option<LogFormat>,
-    columns: Option<gvret::Columns>,
-    /// Of a header line such as `interface = can0, …`; the lines below it name no channel.
-    channel: Channel,
-    /// candump explains an error frame on lines that begin with a tab.
-    after_error_frame: bool,
-    /// Whether a time was seen that counts from 1970.
-    utc: bool,
+/// What reads the log: none yet, or the reader of its kind.
+#[derive(Debug)]
+enum Source<R> {
+    Text(TextLog<Input<R>>),
+    /// Nothing was read yet.
+    New(R),
+    Ended,
 }
-
-/// 2000-01-01; no recorder runs for thirty years.
-const YEAR_2000: Timestamp = Timestamp::from_seconds(946_684_800);
 
 impl LogReader<BufReader<File>> {
     /// Opens the log at `path`.
@@ -90,31 +100,42 @@ impl LogReader<BufReader<File>> {
         let name = path.to_string_lossy();
         match File::open(path) {
             Ok(file) => Ok(Self::new(&name, BufReader::with_capacity(1 << 16, file))),
-            Err(cause) => Err(LogError::new(&Arc::from(&*name), 0, Flaw::at(0, LogFault::Io(cause)))),
+            Err(cause) => Err(LogError::new(&Arc::from(&*name), Position::Start, LogFault::Io(cause))),
         }
     }
 }
 
 impl<R: BufRead> LogReader<R> {
     /// Reads a log from `input`; `name` (of the file, or where it comes from) is for error messages.
+    ///
+    /// Nothing is read until the first item is asked for.
     pub fn new(name: &str, input: R) -> Self {
-        Self { lines: Lines::new(input), name: Arc::from(name), state: State::default(), ended: false }
+        Self { name: Arc::from(name), source: Source::New(input) }
     }
 
-    /// The format, once a line has shown it.
+    /// The format, once a record has shown it.
     pub fn format(&self) -> Option<LogFormat> {
-        self.state.format
+        match &self.source {
+            Source::Text(log) => log.format(),
+            Source::New(_) | Source::Ended => None,
+        }
     }
 
-    /// What the times of the frames count from, as far as lines have shown it: 1970 for a date and for seconds after the year 2000,
-    /// an unknown start for smaller numbers and for CSV, whose recorders count from their own start.
+    /// What the times of the frames count from, as far as records have shown it: 1970 for a date and for seconds after the year 2000,
+    /// an unknown start for smaller numbers and for GVRET's CSV, whose recorders count from their own start.
     pub fn time_base(&self) -> TimeBase {
-        if self.state.utc { TimeBase::Utc } else { TimeBase::Unknown }
+        match &self.source {
+            Source::Text(log) => log.time_base(),
+            Source::New(_) | Source::Ended => TimeBase::Unknown,
+        }
     }
 
-    /// How many lines were read so far; after an item, the number of its line, from 1.
-    pub fn line(&self) -> u64 {
-        self.lines.number()
+    /// Up to where the log was read; after an item, where its record is.
+    pub fn position(&self) -> Position {
+        match &self.source {
+            Source::Text(log) => log.position(),
+            Source::New(_) | Source::Ended => Position::Start,
+        }
     }
 
     /// The name given for error messages.
@@ -122,8 +143,20 @@ impl<R: BufRead> LogReader<R> {
         &self.name
     }
 
-    fn error(&self, flaw: Flaw) -> LogError {
-        LogError::new(&self.name, self.lines.number(), flaw)
+    /// Looks at the first bytes and makes the reader of their kind.
+    #[cold]
+    fn begin(&mut self) -> Result<(), LogError> {
+        let Source::New(input) = std::mem::replace(&mut self.source, Source::Ended) else { return Ok(()) };
+        let fault = match Input::open(input) {
+            Ok((input, Kind::Text)) => {
+                self.source = Source::Text(TextLog::new(Arc::clone(&self.name), input));
+                return Ok(());
+            }
+            Ok((_, Kind::Gzip)) => LogFault::OtherFormat("gzip"),
+            Ok((_, Kind::Other(name))) => LogFault::OtherFormat(name),
+            Err(cause) => LogFault::Io(cause),
+        };
+        Err(LogError::new(&self.name, Position::Start, fault))
     }
 }
 
@@ -132,94 +165,18 @@ impl<R: BufRead> Iterator for LogReader<R> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.ended {
-            let Self { lines, state, .. } = self;
-            match lines.next(|line, number| state.line(line, number)) {
-                Ok(Some(Ok(Some(frame)))) => return Some(Ok(frame)),
-                Ok(Some(Ok(None))) => {}
-                Ok(Some(Err(flaw))) => {
-                    self.ended = matches!(flaw.fault, LogFault::OtherFormat(_));
-                    return Some(Err(self.error(flaw)));
+        loop {
+            match &mut self.source {
+                Source::Text(log) => return log.next(),
+                Source::New(_) => {
+                    if let Err(error) = self.begin() {
+                        return Some(Err(error));
+                    }
                 }
-                Ok(None) => self.ended = true,
-                Err(cause) => {
-                    self.ended = true;
-                    return Some(Err(self.error(Flaw::at(0, LogFault::Io(cause)))));
-                }
+                Source::Ended => return None,
             }
         }
-        None
     }
 }
 
 impl<R: BufRead> std::iter::FusedIterator for LogReader<R> {}
-
-/// How files of other kinds begin.
-const OTHERS: [(&[u8], &str); 12] = [
-    (b"\x1F\x8B", "gzip"),
-    (b"PK\x03\x04", "zip"),
-    (b"\x28\xB5\x2F\xFD", "zstd"),
-    (b"LOGG", "BLF"),
-    (b"MDF     ", "MDF"),
-    (b"UnFinMF ", "MDF"),
-    (b"\x0A\x0D\x0D\x0A", "pcapng"),
-    (b"\xA1\xB2\xC3\xD4", "pcap"),
-    (b"\xD4\xC3\xB2\xA1", "pcap"),
-    (b"\xA1\xB2\x3C\x4D", "pcap"),
-    (b"\x4D\x3C\xB2\xA1", "pcap"),
-    (b"SQLite format 3", "SQLite"),
-];
-
-impl State {
-    /// One line, without its end, becomes a frame, nothing (blank, comment, header), or a flaw.
-    #[inline]
-    fn line(&mut self, line: &[u8], number: u64) -> Result<Option<Frame>, Flaw> {
-        // The shape of nearly every line, before anything else is asked.
-        if self.columns.is_none()
-            && line.first() == Some(&b'(')
-            && let Some(frame) = candump::whole_line(line)
-        {
-            self.format = Some(LogFormat::Candump);
-            self.remember(&frame);
-            return Ok(Some(frame));
-        }
-        self.other_line(line, number)
-    }
-
-    fn other_line(&mut self, line: &[u8], number: u64) -> Result<Option<Frame>, Flaw> {
-        if number == 1
-            && let Some((_, name)) = OTHERS.iter().find(|(magic, _)| line.starts_with(magic))
-        {
-            return Err(Flaw::at(0, LogFault::OtherFormat(name)));
-        }
-        let bom = if number == 1 && line.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-        let rest = text::Rest::new(line, bom);
-        let first = rest.after_spaces();
-        match first.first() {
-            None | Some(b'#') => return Ok(None),
-            Some(b'\t') if self.after_error_frame => return Ok(None),
-            _ => {}
-        }
-        if let Some(columns) = gvret::header(first.bytes()) {
-            self.format = Some(LogFormat::Gvret);
-            self.columns = Some(columns);
-            return Ok(None);
-        }
-        if let Some(columns) = &self.columns {
-            return columns.line(line).map(Some);
-        }
-        if let Some(channel) = console::header(first.bytes()) {
-            self.channel = channel;
-            return Ok(None);
-        }
-        let (frame, format) = candump::any_line(first, self.channel)?;
-        self.format = Some(format);
-        self.remember(&frame);
-        Ok(Some(frame))
-    }
-
-    fn remember(&mut self, frame: &Frame) {
-        self.after_error_frame = frame.is_error();
-        self.utc |= frame.time().is_some_and(|time| time >= YEAR_2000);
-    }
-}

@@ -1,6 +1,7 @@
 //! Lines of every shape, good and bad.
 
 use super::*;
+use crate::Channel;
 use coachwork_vehicle::Timestamp;
 use proptest::prelude::*;
 
@@ -161,8 +162,8 @@ fn good_lines_around_a_bad_one_are_read_and_a_cut_last_line_too() {
 #[test]
 fn a_file_of_another_kind_is_one_error() {
     assert_eq!(
-        read(b"\x1F\x8B\x08junk\n(1.0) can0 123#01"),
-        [Err("log: this is a gzip file, not a candump or CSV log".to_owned())]
+        read(b"PK\x03\x04junk\n(1.0) can0 123#01"),
+        [Err("log: this is a zip file, which is not read".to_owned())]
     );
     assert_eq!(read(b"LOGG\x90\0\0\0\n\n\n").len(), 1);
 }
@@ -185,7 +186,7 @@ fn a_failing_reader_ends_with_its_error() {
 fn a_frame_without_time_is_not_written() {
     let frame = one("can0 123#01").unwrap();
     let mut log = CandumpWriter::new(Vec::new());
-    assert!(matches!(log.write(&frame), Err(WriteError::NoTime)));
+    assert!(matches!(log.write(&frame), Err(WriteError::NoTime(LogFormat::Candump))));
     assert!(log.into_inner().is_empty());
 }
 

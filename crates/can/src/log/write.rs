@@ -3,9 +3,10 @@
 //! *Invariant:* nothing is cut or made up: microseconds, or nanoseconds where the time has them; a frame without a time is refused.
 //! *Next:* `candump.rs`, the way back; `frame.rs` shows frames with it.
 
+use super::{LogFormat, WriteError};
 use crate::{CanId, Direction, Frame};
 use coachwork_vehicle::Timestamp;
-use std::io::{self, Write};
+use std::io::Write;
 
 /// Writes frames as a candump log (`candump -L`), which can-utils, python-can and this crate read.
 ///
@@ -25,18 +26,6 @@ pub struct CandumpWriter<W> {
     output: W,
 }
 
-/// Why a frame was not written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum WriteError {
-    /// The frame has no time, and a line of this format begins with one.
-    #[error("a frame without a time has no place in a candump log")]
-    NoTime,
-    /// The output failed.
-    #[error("cannot write the log: {0}")]
-    Io(#[from] io::Error),
-}
-
 impl<W: Write> CandumpWriter<W> {
     /// Writes to `output`, line by line: give it a buffered one.
     pub fn new(output: W) -> Self {
@@ -49,7 +38,7 @@ impl<W: Write> CandumpWriter<W> {
     /// The frame has no time (then nothing was written), or the output failed.
     pub fn write(&mut self, frame: &Frame) -> Result<(), WriteError> {
         if frame.time().is_none() {
-            return Err(WriteError::NoTime);
+            return Err(WriteError::NoTime(LogFormat::Candump));
         }
         let mut line = Line::new();
         write_line(&mut line, frame);

@@ -1,0 +1,144 @@
+//! Lines become frames: each line asks the form that the lines before it have shown.
+//!
+//! *Invariant:* a line is a frame, a flaw, or nothing (blank, comment, header, or an event that is no frame); a flaw changes nothing for the
+//! lines after it.
+//! *Next:* `candump.rs`, `console.rs`, `gvret.rs` (one line each); `mod.rs`, which has the iterator.
+
+use super::error::{Flaw, LogError, LogFault};
+use super::lines::Lines;
+use super::{LogFormat, Position, candump, console, gvret, text};
+use crate::{Channel, Frame};
+use coachwork_vehicle::{TimeBase, Timestamp};
+use std::io::BufRead;
+use std::sync::Arc;
+
+/// A text log.
+#[derive(Debug)]
+pub(super) struct TextLog<R> {
+    lines: Lines<R>,
+    name: Arc<str>,
+    state: State,
+    ended: bool,
+}
+
+/// What earlier lines said that later ones need.
+#[derive(Debug, Default)]
+struct State {
+    format: Option<LogFormat>,
+    form: Form,
+    /// Of a header line such as `interface = can0, …`; the lines below it name no channel.
+    channel: Channel,
+    /// candump explains an error frame on lines that begin with a tab.
+    after_error_frame: bool,
+    /// Whether a time was seen that counts from 1970.
+    utc: bool,
+}
+
+/// Which form a header has announced.
+#[derive(Debug, Default)]
+enum Form {
+    /// None: candump's.
+    #[default]
+    Candump,
+    Gvret(gvret::Columns),
+}
+
+/// 2000-01-01; no recorder runs for thirty years.
+const YEAR_2000: Timestamp = Timestamp::from_seconds(946_684_800);
+
+impl<R: BufRead> TextLog<R> {
+    pub(super) fn new(name: Arc<str>, input: R) -> Self {
+        Self { lines: Lines::new(input), name, state: State::default(), ended: false }
+    }
+
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<Result<Frame, LogError>> {
+        while !self.ended {
+            let Self { lines, state, .. } = self;
+            match lines.next(|line, number| state.line(line, number)) {
+                Ok(Some(Ok(Some(frame)))) => return Some(Ok(frame)),
+                Ok(Some(Ok(None))) => {}
+                Ok(Some(Err(flaw))) => return Some(Err(self.error(flaw))),
+                Ok(None) => self.ended = true,
+                Err(cause) => {
+                    self.ended = true;
+                    return Some(Err(self.error(Flaw::at(0, LogFault::Io(cause)))));
+                }
+            }
+        }
+        None
+    }
+
+    #[cold]
+    fn error(&self, flaw: Flaw) -> LogError {
+        let position = match self.lines.number() {
+            0 => Position::Start,
+            line => Position::Line { line, column: flaw.offset + 1 },
+        };
+        LogError::new(&self.name, position, flaw.fault)
+    }
+
+    pub(super) fn format(&self) -> Option<LogFormat> {
+        self.state.format
+    }
+
+    pub(super) fn time_base(&self) -> TimeBase {
+        if self.state.utc { TimeBase::Utc } else { TimeBase::Unknown }
+    }
+
+    pub(super) fn position(&self) -> Position {
+        match self.lines.number() {
+            0 => Position::Start,
+            line => Position::Line { line, column: 1 },
+        }
+    }
+}
+
+impl State {
+    /// One line, without its end, becomes a frame, nothing (blank, comment, header), or a flaw.
+    #[inline]
+    fn line(&mut self, line: &[u8], number: u64) -> Result<Option<Frame>, Flaw> {
+        // The shape of nearly every line, before anything else is asked.
+        if let Form::Candump = self.form
+            && line.first() == Some(&b'(')
+            && let Some(frame) = candump::whole_line(line)
+        {
+            self.format = Some(LogFormat::Candump);
+            self.remember(&frame);
+            return Ok(Some(frame));
+        }
+        self.other_line(line, number)
+    }
+
+    fn other_line(&mut self, line: &[u8], number: u64) -> Result<Option<Frame>, Flaw> {
+        let bom = if number == 1 && line.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        let rest = text::Rest::new(line, bom);
+        let first = rest.after_spaces();
+        match first.first() {
+            None | Some(b'#') => return Ok(None),
+            Some(b'\t') if self.after_error_frame => return Ok(None),
+            _ => {}
+        }
+        if let Some(columns) = gvret::header(first.bytes()) {
+            self.format = Some(LogFormat::Gvret);
+            self.form = Form::Gvret(columns);
+            return Ok(None);
+        }
+        if let Form::Gvret(columns) = &self.form {
+            return columns.line(line).map(Some);
+        }
+        if let Some(channel) = console::header(first.bytes()) {
+            self.channel = channel;
+            return Ok(None);
+        }
+        let (frame, format) = candump::any_line(first, self.channel)?;
+        self.format = Some(format);
+        self.remember(&frame);
+        Ok(Some(frame))
+    }
+
+    fn remember(&mut self, frame: &Frame) {
+        self.after_error_frame = frame.is_error();
+        self.utc |= frame.time().is_some_and(|time| time >= YEAR_2000);
+    }
+}
