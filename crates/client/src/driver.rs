@@ -10,9 +10,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use coachwork_transport::{CloseReason, Connection, ConnectionExt, Connector, MessageKind, TransportError};
-use coachwork_vehicle::{Error, ErrorKind, Monotonic, Reason, ReasonKind, Sleep};
+use coachwork_vehicle::{Error, ErrorKind, Monotonic, Reason, ReasonKind, Sleep, Waits};
 
-use crate::backoff::Waits;
 use crate::connect::{Established, establish};
 use crate::link::Link;
 use crate::shared::{Expired, Mode, Shared};
@@ -52,7 +51,7 @@ impl Running {
         connector: Arc<dyn Connector>,
         connection: Box<dyn Connection>,
     ) -> Self {
-        let waits = Waits::new(shared.options.backoff, shared.options.seed);
+        let waits = shared.options.backoff.waits(shared.options.seed);
         let phase = Phase::Up(Standing::new(connection, shared.clock.monotonic()));
         Self { shared, connector, waits, phase, timer: None }
     }
@@ -115,7 +114,7 @@ impl Running {
 
     fn lost(&mut self, error: &Error) -> Phase {
         let clock = &self.shared.clock;
-        let retry = clock.monotonic().saturating_add(self.waits.next());
+        let retry = clock.monotonic().saturating_add(self.waits.draw());
         let reason = Reason::because(ReasonKind::Link, error.message().to_owned());
         self.shared.link_lost(error, Link::Down { reason: reason.clone(), retry }, &reason);
         self.timer = None;

@@ -1,7 +1,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc = include_str!("../README.md")]
 
-mod backoff;
 mod calls;
 mod catalogue;
 mod client;
@@ -16,7 +15,7 @@ mod slot;
 mod subscription;
 mod watch;
 
-pub use backoff::Backoff;
 pub use client::Client;
+pub use coachwork_vehicle::Backoff;
 pub use link::Link;
 pub use options::Options;

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coachwork_transport::Limits;
-
-use crate::backoff::Backoff;
+use coachwork_vehicle::Backoff;
 
 /// How a client behaves. Start from `Options::default()` and change what should differ.
 ///

@@ -1,6 +1,9 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "can")]
+#[cfg_attr(docsrs, doc(cfg(feature = "can")))]
+pub mod can;
 mod clock;
 mod dial;
 mod spawn;

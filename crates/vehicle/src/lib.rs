@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 mod admission;
+mod backoff;
 mod bell;
 mod board;
 mod catalogue;
@@ -26,6 +27,7 @@ mod vehicle;
 pub mod vss;
 
 pub use admission::{Admission, Admitted, Credential, Everybody};
+pub use backoff::{Backoff, Waits};
 pub use board::{Board, Command};
 pub use catalogue::{
     Access, Catalogue, CatalogueCell, CatalogueError, Entry, EntryError, Facts, Kind, Permission, Receipts,

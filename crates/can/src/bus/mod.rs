@@ -4,9 +4,11 @@
 //! caller wait.
 //! *Next:* `virtual_bus.rs` (in process), `replay.rs` (a log as a source), `vehicle.rs` and `emit.rs` (who uses them).
 
+mod name;
 mod replay;
 mod virtual_bus;
 
+pub use name::{BusName, BusNameError, SlcanName, SlcanPort, SocketCanName, SocketcandName};
 pub use replay::LogSource;
 pub use virtual_bus::VirtualBus;
 

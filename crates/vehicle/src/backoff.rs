@@ -1,12 +1,19 @@
 //! How long to wait before the next attempt to connect: full jitter over a doubling bound.
 //!
 //! *Invariant:* the same seed gives the same waits; no wait is longer than the bound.
-//! *Next:* `driver.rs` (which waits).
+//! *Next:* whoever keeps a link: the client, the buses.
 
 use std::time::Duration;
 
 /// The waits between attempts to connect: each is drawn evenly from zero to a bound that begins at `first`, doubles with each failure and
-/// stops at `most`; a link that came to stand begins anew. So the clients of a gateway that restarts do not come back all at once.
+/// stops at `most`; a link that came to stand begins anew. So those who use a peer that restarts do not come back all at once.
+///
+/// ```
+/// use coachwork_vehicle::Backoff;
+///
+/// let mut waits = Backoff::default().waits(0x5EED); // from a random source, where there is one
+/// assert!(waits.draw() <= Backoff::default().first);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// The bound of the first wait.
@@ -22,21 +29,24 @@ impl Default for Backoff {
     }
 }
 
-/// The waits as they are drawn.
-#[derive(Debug)]
-pub(crate) struct Waits {
+impl Backoff {
+    /// The waits as they are drawn. The same seed gives the same ones.
+    pub fn waits(self, seed: u64) -> Waits {
+        Waits { backoff: self, state: seed, failures: 0 }
+    }
+}
+
+/// The waits of a [`Backoff`], drawn one after the other.
+#[derive(Clone, Debug)]
+pub struct Waits {
     backoff: Backoff,
     state: u64,
     failures: u32,
 }
 
 impl Waits {
-    pub(crate) fn new(backoff: Backoff, seed: u64) -> Self {
-        Self { backoff, state: seed, failures: 0 }
-    }
-
     /// The wait after one more failure.
-    pub(crate) fn next(&mut self) -> Duration {
+    pub fn draw(&mut self) -> Duration {
         let doubled = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
         let bound = self.backoff.first.saturating_mul(doubled).min(self.backoff.most);
         self.failures = self.failures.saturating_add(1);
@@ -47,7 +57,7 @@ impl Waits {
     }
 
     /// The link stood: the next wait begins anew.
-    pub(crate) fn succeeded(&mut self) {
+    pub fn succeeded(&mut self) {
         self.failures = 0;
     }
 
@@ -70,10 +80,10 @@ mod tests {
         #[test]
         fn waits_stay_within_their_bounds(seed in any::<u64>(), first in 0..10_000_u64, most in 0..100_000_u64) {
             let backoff = Backoff { first: Duration::from_millis(first), most: Duration::from_millis(most) };
-            let mut waits = Waits::new(backoff, seed);
+            let mut waits = backoff.waits(seed);
             for failure in 0..70_u32 {
                 let bound = u128::from(first).saturating_mul(1_u128 << failure.min(60)).min(u128::from(most));
-                prop_assert!(waits.next().as_millis() <= bound);
+                prop_assert!(waits.draw().as_millis() <= bound);
             }
         }
     }
@@ -81,15 +91,15 @@ mod tests {
     #[test]
     fn the_first_wait_comes_again_after_a_success_and_seeds_differ() {
         let drawn = |seed: u64| -> Vec<_> {
-            let mut waits = Waits::new(Backoff::default(), seed);
-            (0..8).map(|_| waits.next()).collect()
+            let mut waits = Backoff::default().waits(seed);
+            (0..8).map(|_| waits.draw()).collect()
         };
         assert_eq!(drawn(1), drawn(1));
         assert_ne!(drawn(1), drawn(2));
-        let mut waits = Waits::new(Backoff::default(), 7);
-        let longest = (0..20).map(|_| waits.next()).max().unwrap();
+        let mut waits = Backoff::default().waits(7);
+        let longest = (0..20).map(|_| waits.draw()).max().unwrap();
         assert!(longest > Duration::from_secs(1), "the bound grows: {longest:?}");
         waits.succeeded();
-        assert!(waits.next() <= Duration::from_millis(250));
+        assert!(waits.draw() <= Duration::from_millis(250));
     }
 }
