@@ -60,6 +60,9 @@ pub enum LogFault {
     /// The flags of the frame, or its length code, are not what the format has there.
     #[error("not flags or a length code")]
     Flags,
+    /// The header names a version of the format that is not read.
+    #[error("an unknown version of this format")]
+    Version,
     /// A CAN XL frame; only classic and FD frames are read.
     #[error("a CAN XL frame; classic and FD frames are read")]
     CanXl,

@@ -5,60 +5,50 @@
 //! after it; nothing is dropped without an item, except blank lines, comments, headers, and records that are no frames.
 //! *Next:* `text_log.rs` (lines, and what each form makes of one), `writer.rs` (the way back), `error.rs`.
 
+mod asc;
+mod asc_date;
+mod asc_write;
 mod candump;
 mod console;
+mod csv;
 mod error;
+#[cfg(test)]
+mod form_tests;
+mod format;
 mod gvret;
 mod input;
 mod lines;
+mod losses;
+mod numbers;
 mod position;
+mod row;
 #[cfg(test)]
 mod tests;
 mod text;
 mod text_log;
+mod trc;
+mod trc_write;
 mod write;
 mod writer;
 
 pub use error::{LogError, LogFault};
+pub use format::LogFormat;
 pub use lines::MAX_LINE;
+pub use losses::Losses;
 pub use position::Position;
 pub use write::CandumpWriter;
-pub use writer::{LogWriter, WriteError};
+pub use writer::{LogWriter, Unheld, WriteError};
 
 pub(crate) use write::{Line, write_line};
 
 use crate::Frame;
 use coachwork_vehicle::TimeBase;
 use input::{Input, Kind};
-use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 use text_log::TextLog;
-
-/// The format of a log, as its content shows it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum LogFormat {
-    /// candump's log form (`candump -L`): `(1436509052.249713) can0 123#DEADBEEF`.
-    Candump,
-    /// candump's screen form, with or without time stamps: `can0  123   [4]  DE AD BE EF`.
-    Console,
-    /// The CSV of GVRET and SavvyCAN, known by its header: `Time Stamp,ID,Extended,Bus,LEN,D1,…`.
-    Gvret,
-}
-
-/// What people call it.
-impl fmt::Display for LogFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Candump => "candump",
-            Self::Console => "candump screen",
-            Self::Gvret => "GVRET CSV",
-        })
-    }
-}
 
 /// A log as an iterator of frames, recognised by content, read as a stream.
 ///

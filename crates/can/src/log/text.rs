@@ -1,8 +1,10 @@
 //! Digits become numbers, without allocation and without panics.
 //!
-//! *Invariant:* nothing is rounded or cut: a number that does not fit, or has more decimals than a nanosecond, is `None`.
-//! *Next:* `candump.rs`, `console.rs`, `gvret.rs`, which read lines with these.
+//! *Invariant:* nothing is rounded or cut: a number that does not fit, or has more decimals than a nanosecond, is `None` (but for
+//! [`float_seconds`], whose decimals are a double's noise).
+//! *Next:* the readers of lines.
 
+use super::error::{Flaw, LogFault};
 use crate::{CanId, Frame};
 use coachwork_vehicle::Timestamp;
 
@@ -45,10 +47,36 @@ impl<'a> Rest<'a> {
         Some((self.bytes.get(..at)?, self.skip(at + 1)))
     }
 
+    /// The next word and what follows it; words are parted by spaces and tabs. Empty at the end.
+    pub(super) fn next_word(self) -> (Word<'a>, Self) {
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+        let start = self.skip(self.bytes.iter().take_while(|byte| blank(byte)).count());
+        let len = start.bytes.iter().position(blank).unwrap_or(start.bytes.len());
+        let text = start.bytes.get(..len).unwrap_or_default();
+        (Word { text, offset: start.offset }, start.skip(len))
+    }
+
     /// The text up to the next space (or the end), and what follows, its spaces skipped.
     pub(super) fn word(self) -> (&'a [u8], Self) {
         let at = memchr::memchr(b' ', self.bytes).unwrap_or(self.bytes.len());
         (self.bytes.get(..at).unwrap_or_default(), self.skip(at).after_spaces())
+    }
+}
+
+/// A word of a line, and where in the line it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Word<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) offset: usize,
+}
+
+impl Word<'_> {
+    pub(super) fn is(self, word: &str) -> bool {
+        self.text.eq_ignore_ascii_case(word.as_bytes())
+    }
+
+    pub(super) fn flaw(self, fault: LogFault) -> Flaw {
+        Flaw::at(self.offset, fault)
     }
 }
 
@@ -177,6 +205,15 @@ pub(super) fn fixed(text: &[u8], decimals: u32) -> Option<i64> {
 #[inline]
 pub(super) fn seconds(text: &[u8]) -> Option<Timestamp> {
     fixed(text, 9).map(Timestamp::from_nanoseconds)
+}
+
+/// Seconds as programs print a double: also with an exponent, or with more decimals than a nanosecond has, which are rounded.
+pub(super) fn float_seconds(text: &[u8]) -> Option<Timestamp> {
+    seconds(text).or_else(|| {
+        let nanoseconds = (str::from_utf8(text).ok()?.parse::<f64>().ok()? * 1e9).round();
+        #[expect(clippy::cast_possible_truncation, reason = "whole, and below the largest i64")]
+        (nanoseconds.abs() < 9.2e18).then_some(Timestamp::from_nanoseconds(nanoseconds as i64))
+    })
 }
 
 /// `2009-03-20 15:24:11.123456`, read as UTC.

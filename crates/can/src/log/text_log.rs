@@ -2,11 +2,13 @@
 //!
 //! *Invariant:* a line is a frame, a flaw, or nothing (blank, comment, header, or an event that is no frame); a flaw changes nothing for the
 //! lines after it.
-//! *Next:* `candump.rs`, `console.rs`, `gvret.rs` (one line each); `mod.rs`, which has the iterator.
+//! *Next:* `candump.rs`, `console.rs`, `asc.rs`, `trc.rs`, `csv.rs`, `gvret.rs` (one line each); `mod.rs`, which has the iterator.
 
+use super::asc::Asc;
 use super::error::{Flaw, LogError, LogFault};
 use super::lines::Lines;
-use super::{LogFormat, Position, candump, console, gvret, text};
+use super::trc::Trc;
+use super::{LogFormat, Position, asc, candump, console, csv, gvret, text};
 use crate::{Channel, Frame};
 use coachwork_vehicle::{TimeBase, Timestamp};
 use std::io::BufRead;
@@ -41,6 +43,9 @@ enum Form {
     #[default]
     Candump,
     Gvret(gvret::Columns),
+    Csv,
+    Asc(Asc),
+    Trc(Trc),
 }
 
 /// 2000-01-01; no recorder runs for thirty years.
@@ -83,7 +88,12 @@ impl<R: BufRead> TextLog<R> {
     }
 
     pub(super) fn time_base(&self) -> TimeBase {
-        if self.state.utc { TimeBase::Utc } else { TimeBase::Unknown }
+        let dated = match &self.state.form {
+            Form::Asc(log) => log.has_date(),
+            Form::Trc(log) => log.has_date(),
+            Form::Candump | Form::Gvret(_) | Form::Csv => true,
+        };
+        if self.state.utc && dated { TimeBase::Utc } else { TimeBase::Unknown }
     }
 
     pub(super) fn position(&self) -> Position {
@@ -116,25 +126,60 @@ impl State {
         let first = rest.after_spaces();
         match first.first() {
             None | Some(b'#') => return Ok(None),
-            Some(b'\t') if self.after_error_frame => return Ok(None),
+            Some(b'\t') if self.after_error_frame && matches!(self.form, Form::Candump) => return Ok(None),
             _ => {}
         }
-        if let Some(columns) = gvret::header(first.bytes()) {
+        if self.header(first) {
+            return Ok(None);
+        }
+        let frame = match &mut self.form {
+            Form::Candump => {
+                let (frame, format) = candump::any_line(first, self.channel)?;
+                self.format = Some(format);
+                Some(frame)
+            }
+            Form::Gvret(columns) => return columns.line(line).map(Some),
+            Form::Csv => Some(csv::line(line)?),
+            Form::Asc(log) => log.line(first)?,
+            Form::Trc(log) if first.first() == Some(b';') => {
+                log.comment(first)?;
+                None
+            }
+            Form::Trc(log) => log.line(first)?,
+        };
+        if let Some(frame) = &frame {
+            self.remember(frame);
+        }
+        Ok(frame)
+    }
+
+    /// Whether the line is a header that says which form the lines after it have, and nothing else.
+    fn header(&mut self, line: text::Rest<'_>) -> bool {
+        let trimmed = line.bytes().trim_ascii_end();
+        if let Some(columns) = gvret::header(line.bytes()) {
             self.format = Some(LogFormat::Gvret);
             self.form = Form::Gvret(columns);
-            return Ok(None);
-        }
-        if let Form::Gvret(columns) = &self.form {
-            return columns.line(line).map(Some);
-        }
-        if let Some(channel) = console::header(first.bytes()) {
+        } else if trimmed == csv::HEADER {
+            self.format = Some(LogFormat::Csv);
+            self.form = Form::Csv;
+        } else if let Form::Candump = self.form
+            && let Some(channel) = console::header(line.bytes())
+        {
             self.channel = channel;
-            return Ok(None);
+        } else {
+            // Of these the line says more, and the first frame of another form decides against them.
+            if let (Form::Candump, None) = (&self.form, self.format) {
+                if line.first() == Some(b';') {
+                    self.format = Some(LogFormat::Trc);
+                    self.form = Form::Trc(Trc::default());
+                } else if asc::is_header(line) {
+                    self.format = Some(LogFormat::Asc);
+                    self.form = Form::Asc(Asc::default());
+                }
+            }
+            return false;
         }
-        let (frame, format) = candump::any_line(first, self.channel)?;
-        self.format = Some(format);
-        self.remember(&frame);
-        Ok(Some(frame))
+        true
     }
 
     fn remember(&mut self, frame: &Frame) {
