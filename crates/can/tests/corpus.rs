@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::struct_excessive_bools,
     clippy::print_stdout
 )]
 
