@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     spawn(driver)?;
 
     let heat =
-        car.write(vss::SEAT_ROW1_DRIVER_HEATING_COOLING, 60, Set::within(Duration::from_secs(5))).await?;
+        car.write(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING, 60, Set::within(Duration::from_secs(5))).await?;
     println!("the seat is {}", heat.outcome().await);
     match car.read(vss::SPEED).await?.valid() {
         Ok(speed) => println!("{car} drives at {speed} km/h"),

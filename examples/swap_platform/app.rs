@@ -91,15 +91,15 @@ async fn dashboard(car: &dyn Vehicle) -> Result<Dashboard, Error> {
 
 /// Range where the car knows it; else what is in the tank or the battery.
 async fn energy(car: &dyn Vehicle) -> Result<(&'static str, String), Error> {
-    if car.catalogue().id(vss::RANGE.path()).is_some() {
-        let range = read(car, vss::RANGE, |metres| format!("{} km", metres / 1000)).await?;
+    if car.catalogue().id(vss::POWERTRAIN_RANGE.path()).is_some() {
+        let range = read(car, vss::POWERTRAIN_RANGE, |metres| format!("{} km", metres / 1000)).await?;
         return Ok(("range", range));
     }
-    if car.catalogue().id(vss::FUEL_RELATIVE_LEVEL.path()).is_some() {
-        return Ok(("fuel", read(car, vss::FUEL_RELATIVE_LEVEL, |level| format!("{level} percent")).await?));
+    if car.catalogue().id(vss::POWERTRAIN_FUEL_SYSTEM_RELATIVE_LEVEL.path()).is_some() {
+        return Ok(("fuel", read(car, vss::POWERTRAIN_FUEL_SYSTEM_RELATIVE_LEVEL, |level| format!("{level} percent")).await?));
     }
-    if car.catalogue().id(vss::BATTERY_STATE_OF_CHARGE.path()).is_some() {
-        let charge = read(car, vss::BATTERY_STATE_OF_CHARGE, |charge| format!("{charge:.1} percent")).await?;
+    if car.catalogue().id(vss::POWERTRAIN_TRACTION_BATTERY_STATE_OF_CHARGE_DISPLAYED.path()).is_some() {
+        let charge = read(car, vss::POWERTRAIN_TRACTION_BATTERY_STATE_OF_CHARGE_DISPLAYED, |charge| format!("{charge:.1} percent")).await?;
         return Ok(("charge", charge));
     }
     Ok(("range", "this car says nothing of it".to_owned()))
@@ -128,7 +128,7 @@ async fn doors(car: &dyn Vehicle) -> Result<String, Error> {
 }
 
 async fn warm_the_seat(car: &dyn Vehicle, asked_at: Option<Timestamp>) -> Result<Seat, Error> {
-    let ask = car.write(vss::SEAT_ROW1_DRIVER_HEATING_COOLING, 60, Set::within(Duration::from_secs(5))).await;
+    let ask = car.write(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING, 60, Set::within(Duration::from_secs(5))).await;
     Ok(match ask {
         Ok(receipt) => match receipt.outcome().await {
             Outcome::Confirmed(at) => Seat::Warm(at.saturating_since(asked_at.unwrap_or(at))),

@@ -150,14 +150,14 @@ fn a_seat_warms_within_two_seconds_and_the_receipt_says_when() {
     let mut drive = Drive::new(&Scenario::default());
     let seat = drive.car.find("Vehicle.Cabin.Seat.Row1.DriverSide.HeatingCooling").unwrap();
     let mut watch = drive.subscribe(Subscribe::to(seat).on_change().queue(64));
-    let receipt = drive.write(vss::SEAT_ROW1_DRIVER_HEATING_COOLING, 60);
+    let receipt = drive.write(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING, 60);
     drive.run(Duration::from_secs(1));
     assert_eq!(receipt.stage(), Stage::Accepted);
-    let part = drive.read(vss::SEAT_ROW1_DRIVER_HEATING_COOLING);
+    let part = drive.read(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING);
     assert!((10..60).contains(&part), "{part}");
     drive.run(Duration::from_secs(1));
     assert!(matches!(receipt.stage(), Stage::Settled(Outcome::Confirmed(_))), "{receipt:?}");
-    assert_eq!(drive.read(vss::SEAT_ROW1_DRIVER_HEATING_COOLING), 60);
+    assert_eq!(drive.read(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING), 60);
     // A state is told in the step that changes it: five percent in a tenth of a second.
     let mut levels = Vec::new();
     drive::drain(&mut watch, |_, _, point| levels.push(point.value().and_then(Value::as_f64).unwrap()));
@@ -172,7 +172,7 @@ fn a_request_never_works_before_it_was_made() {
     let mut watch = drive.subscribe(Subscribe::to(seat).on_change().queue(64));
     // The clock jumps, and the request is made before the driver has seen it.
     drive.clock.advance(Duration::from_secs(5));
-    let receipt = drive.write(vss::SEAT_ROW1_DRIVER_HEATING_COOLING, 60);
+    let receipt = drive.write(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING, 60);
     drive.run(Duration::from_secs(3));
     assert!(matches!(receipt.stage(), Stage::Settled(Outcome::Confirmed(_))), "{receipt:?}");
     let mut first = None;
@@ -188,7 +188,7 @@ fn a_request_never_works_before_it_was_made() {
 #[test]
 fn what_the_car_does_not_do_is_refused_with_a_reason() {
     let mut drive = Drive::new(&Scenario::default());
-    let cooling = drive.write(vss::SEAT_ROW1_DRIVER_HEATING_COOLING, -20);
+    let cooling = drive.write(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING, -20);
     let empty = drive.write_path(PASSENGER_SEAT, 40);
     drive.run(Duration::from_millis(100));
     assert_eq!(refusal(&cooling).1, "this seat heats and does not cool");
@@ -214,11 +214,11 @@ fn comfort_ends_where_a_battery_is_low() {
         [(weak, "the 12 V battery is low (11.4 V)"), (empty, "the traction battery is nearly empty")]
     {
         let mut drive = Drive::new(&scenario);
-        let receipt = drive.write(vss::SEAT_ROW1_DRIVER_HEATING_COOLING, 60);
+        let receipt = drive.write(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING, 60);
         drive.run(Duration::from_millis(100));
         assert_eq!(refusal(&receipt), (RefusalKind::NotNow, why.to_owned()));
         drive.run(Duration::from_secs(3));
-        assert_eq!(drive.read(vss::SEAT_ROW1_DRIVER_HEATING_COOLING), 0);
+        assert_eq!(drive.read(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING), 0);
     }
 }
 
@@ -243,9 +243,9 @@ fn an_empty_car_charges_before_it_drives() {
     let mut drive = Drive::new(&Scenario { state_of_charge: 11.0, ..Scenario::default() });
     drive.run(Duration::from_secs(60));
     assert_eq!(drive.read(vss::SPEED), 0.0);
-    let before = drive.read(vss::BATTERY_STATE_OF_CHARGE);
+    let before = drive.read(vss::POWERTRAIN_TRACTION_BATTERY_STATE_OF_CHARGE_DISPLAYED);
     drive.run(Duration::from_secs(3600));
-    assert!(drive.read(vss::BATTERY_STATE_OF_CHARGE) > before + 50.0);
+    assert!(drive.read(vss::POWERTRAIN_TRACTION_BATTERY_STATE_OF_CHARGE_DISPLAYED) > before + 50.0);
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn a_slow_reader_that_blocks_holds_the_car_back_and_loses_nothing() {
 #[test]
 fn when_the_driver_ends_nothing_is_available_and_nothing_can_be_set() {
     let mut drive = Drive::new(&Scenario::default());
-    let open = drive.write(vss::SEAT_ROW1_DRIVER_HEATING_COOLING, 60);
+    let open = drive.write(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING, 60);
     let mut watch = drive.watch_all();
     drive.stop();
     assert_eq!(refusal(&open), (RefusalKind::Link, "the simulation has ended".to_owned()));
@@ -290,7 +290,7 @@ fn when_the_driver_ends_nothing_is_available_and_nothing_can_be_set() {
     let mut gone = 0;
     drive::drain(&mut watch, |_, _, point| gone += u32::from(!point.is_valid()));
     assert!(gone > 0);
-    let late = drive.car.write(vss::SEAT_ROW1_DRIVER_HEATING_COOLING, 10, Set::default());
+    let late = drive.car.write(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING, 10, Set::default());
     assert_eq!(late.now_or_never().unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
 }
 

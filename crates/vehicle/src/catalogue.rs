@@ -5,7 +5,9 @@
 //! *Next:* `cell.rs` (how a snapshot is replaced), `vehicle.rs` (every vehicle has a catalogue).
 
 mod cell;
+mod details;
 mod entry;
+mod hash;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use cell::CatalogueCell;
 pub use entry::{Access, Entry, EntryError, Kind, Permission, UnknownKind};
+pub use hash::TreeHash;
 
 use self::cell::{Line, Origin};
 use crate::datapoint::Reason;
@@ -90,6 +93,8 @@ pub struct Catalogue {
 
 struct Tree {
     lineage: u32,
+    /// How many entries the largest tree of the lineage has; shared by all its trees.
+    newest: Arc<AtomicU32>,
     entries: Vec<Entry>,
     rows: HashMap<Path, u32>,
     /// Row of each typed constant of `vss`, made at the first use.
@@ -117,6 +122,9 @@ pub enum CatalogueError {
     /// More than `u32::MAX` entries.
     #[error("a catalogue has at most 4294967295 entries")]
     TooMany,
+    /// Entries were to be added to a tree that has grown already: the newest tree of the lineage is the one that grows.
+    #[error("the tree has grown since this snapshot of it was taken")]
+    Outgrown,
 }
 
 impl Catalogue {
@@ -127,7 +135,13 @@ impl Catalogue {
     pub fn new(entries: impl IntoIterator<Item = Entry>, facts: Facts) -> Result<Self, CatalogueError> {
         static LINEAGES: AtomicU32 = AtomicU32::new(1);
         let lineage = LINEAGES.fetch_add(1, Ordering::Relaxed);
-        let tree = Tree { lineage, entries: Vec::new(), rows: HashMap::new(), constants: OnceLock::new() };
+        let tree = Tree {
+            lineage,
+            newest: Arc::default(),
+            entries: Vec::new(),
+            rows: HashMap::new(),
+            constants: OnceLock::new(),
+        };
         let empty = Self {
             tree: Arc::new(tree),
             access: Arc::new([]),
@@ -139,13 +153,14 @@ impl Catalogue {
         empty.grown(entries)
     }
 
-    /// The same lineage with more entries; ids of this catalogue mean the same in the new one.
+    /// The same lineage with more entries; ids of this catalogue mean the same in the new one. Only the newest tree of a lineage grows.
     ///
     /// # Errors
-    /// [`CatalogueError`] as for [`new`](Self::new).
+    /// [`CatalogueError`] as for [`new`](Self::new), and [`CatalogueError::Outgrown`] for a tree that has grown before.
     pub fn grown(&self, entries: impl IntoIterator<Item = Entry>) -> Result<Self, CatalogueError> {
         let mut tree = Tree {
             lineage: self.tree.lineage,
+            newest: Arc::clone(&self.tree.newest),
             entries: self.tree.entries.clone(),
             rows: self.tree.rows.clone(),
             constants: OnceLock::new(),
@@ -159,6 +174,14 @@ impl Catalogue {
             }
             access.push(entry.kind().access());
             tree.entries.push(entry);
+        }
+        let size = |tree: &Tree| u32::try_from(tree.entries.len()).map_err(|_| CatalogueError::TooMany);
+        let (before, after) = (size(&self.tree)?, size(&tree)?);
+        // Two trees that grow from one would give the same ids to different signals.
+        if after > before
+            && tree.newest.compare_exchange(before, after, Ordering::AcqRel, Ordering::Acquire).is_err()
+        {
+            return Err(CatalogueError::Outgrown);
         }
         Ok(Self { tree: Arc::new(tree), access: access.into(), ..self.clone() })
     }
@@ -199,6 +222,22 @@ impl Catalogue {
     /// Whether ids of `other` mean the same here.
     pub fn is_lineage_of(&self, other: &Self) -> bool {
         self.tree.lineage == other.tree.lineage
+    }
+
+    /// What tells this tree from others: equal for trees with the same entries, in whatever order, and whatever the rights.
+    ///
+    /// ```
+    /// use coachwork_vehicle::{Catalogue, DataType, Entry, Facts};
+    /// let (speed, make) = (Entry::sensor("Speed", DataType::FLOAT), Entry::attribute("Make", DataType::STRING));
+    /// let one = Catalogue::new([speed.clone(), make.clone()], Facts::default())?;
+    /// let other = Catalogue::new([make, speed.clone()], Facts::default())?;
+    /// let third = Catalogue::new([speed.with_unit("km/h")], Facts::default())?;
+    /// assert_eq!(one.tree_hash(), other.tree_hash());
+    /// assert_ne!(one.tree_hash(), third.tree_hash());
+    /// # Ok::<(), coachwork_vehicle::CatalogueError>(())
+    /// ```
+    pub fn tree_hash(&self) -> TreeHash {
+        TreeHash::of(self)
     }
 
     /// The ids of all signals, in the order of their rows.
@@ -297,10 +336,12 @@ impl Catalogue {
         self.iter().filter(|(_, entry)| pattern.matches(entry.path())).map(|(id, _)| id).collect()
     }
 
-    /// The id of the typed constant in row `constant` of `vss::CONSTANTS`, through a table.
+    /// The id of the typed constant in row `constant` of `vss`, through a table.
     pub(crate) fn constant(&self, constant: u16) -> Option<SignalId> {
         let table = self.tree.constants.get_or_init(|| {
-            crate::vss::CONSTANTS.iter().map(|path| self.tree.rows.get(*path).copied()).collect()
+            let mut table = Vec::new();
+            crate::vss::visit_paths(|path| table.push(self.tree.rows.get(path).copied()));
+            table.into()
         });
         let row = (*table.get(usize::from(constant))?)?;
         Some(SignalId { lineage: self.tree.lineage, row })

@@ -24,6 +24,8 @@ mod typed;
 mod unit;
 mod value;
 mod vehicle;
+#[cfg(feature = "vspec")]
+mod vspec;
 pub mod vss;
 
 pub use admission::{Admission, Admitted, Credential, Everybody};
@@ -31,7 +33,7 @@ pub use backoff::{Backoff, Waits};
 pub use board::{Board, Command};
 pub use catalogue::{
     Access, Catalogue, CatalogueCell, CatalogueError, Entry, EntryError, Facts, Kind, Permission, Receipts,
-    SignalId, TimeBase, UnknownKind,
+    SignalId, TimeBase, TreeHash, UnknownKind,
 };
 pub use clock::{Clock, ManualClock, Sleep};
 pub use datapoint::{Availability, Datapoint, Reason, ReasonKind, State};
@@ -48,5 +50,7 @@ pub use subscription::{Event, Points, Source, Subscription};
 pub use time::{Monotonic, Timestamp, TimestampError};
 pub use typed::{Reading, TypedPath, Unavailable};
 pub use unit::{Unit, UnitError};
-pub use value::{DataType, ScalarType, TypeError, UnknownDataType, Value, VssValue};
+pub use value::{DataType, ScalarType, TypeError, UnknownDataType, Value, VssScalar, VssValue};
 pub use vehicle::{Each, Get, Vehicle};
+#[cfg(feature = "vspec")]
+pub use vspec::{MAX_BYTES as MAX_VSPEC_BYTES, MAX_NODES as MAX_VSPEC_NODES, Vspec, VspecError, VspecFault};

@@ -25,8 +25,8 @@ use crate::vehicle::{Each, Get, Vehicle};
 /// # futures::executor::block_on(async {
 /// let seat = Entry::actuator("Vehicle.Cabin.Seat.Row1.DriverSide.HeatingCooling", DataType::INT8).with_unit("percent");
 /// let car = MemoryVehicle::new(Catalogue::new([seat], Facts::default())?, Arc::new(ManualClock::default()));
-/// car.write(vss::SEAT_ROW1_DRIVER_HEATING_COOLING, 60, Set::default()).await?.outcome().await;
-/// assert_eq!(car.read(vss::SEAT_ROW1_DRIVER_HEATING_COOLING).await?.valid(), Ok(60));
+/// car.write(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING, 60, Set::default()).await?.outcome().await;
+/// assert_eq!(car.read(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING).await?.valid(), Ok(60));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```

@@ -346,8 +346,31 @@ pub trait VssValue: Sized + Send + 'static {
     fn into_value(self) -> Value;
 }
 
+/// A Rust type that holds one value, not an array of them.
+pub trait VssScalar: VssValue {}
+
+impl VssScalar for String {}
+
+/// An array of any number of elements.
+impl<T: VssScalar> VssValue for Vec<T> {
+    const DATA_TYPE: DataType = DataType::Array(T::DATA_TYPE.scalar());
+
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Array(items) => items.iter().map(T::from_value).collect(),
+            _ => None,
+        }
+    }
+
+    fn into_value(self) -> Value {
+        Value::Array(self.into_iter().map(T::into_value).collect())
+    }
+}
+
 macro_rules! vss_value {
     ($($type:ty, $scalar:ident, $variant:ident, $wide:ty;)*) => {$(
+        impl VssScalar for $type {}
+
         impl VssValue for $type {
             const DATA_TYPE: DataType = DataType::Scalar(ScalarType::$scalar);
 

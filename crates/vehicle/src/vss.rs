@@ -1,59 +1,56 @@
-//! Typed constants for paths of COVESA VSS 6.0: a path, the Rust type of its values and their unit, known to the compiler.
+//! COVESA VSS 6.0: the facts of all its leaves, and a typed path for each.
 //!
-//! *Invariant:* each constant's type and unit are those of VSS 6.0; `CONSTANTS` lists the paths in the order of their rows.
-//! *Next:* `typed.rs` (what a typed path is), `ext.rs` (typed reads and writes).
-
-use crate::typed::TypedPath;
+//! The constant of `Vehicle.A.B.C` is `A_B_C`: [`SPEED`] is `Vehicle.Speed`, and
+//! [`CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING`] is `Vehicle.Cabin.Seat.Row1.DriverSide.HeatingCooling`. Its type is that of the
+//! values, so that a mistake is a compile error:
+//!
+//! ```compile_fail
+//! # use coachwork_vehicle::{Error, Vehicle, VehicleExt, vss};
+//! # async fn app(car: &dyn Vehicle) -> Result<(), Error> {
+//! let speed: u8 = car.read(vss::SPEED).await?.valid().unwrap_or(0); // the speed is a f32
+//! # Ok(()) }
+//! ```
+//!
+//! A catalogue of the whole standard, or of a part:
+//!
+//! ```
+//! use coachwork_vehicle::{Catalogue, Facts, Pattern, vss};
+//! let all = Catalogue::new(vss::entries(), Facts::default())?;
+//! assert_eq!(all.len(), 1267);
+//! let cabin = Pattern::new("Vehicle.Cabin.**")?;
+//! let cabin = Catalogue::new(vss::entries().filter(|entry| cabin.matches(entry.path())), Facts::default())?;
+//! assert!(cabin.id("Vehicle.Speed").is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! *Invariant:* types and units are those of VSS 6.0; the constants are in the order of the entries.
+//! *Next:* `facts.rs` (the compact tree), `typed.rs` (what a typed path is), `ext.rs` (typed reads and writes).
 
 macro_rules! constants {
     ($($name:ident: $type:ty, $path:literal, $unit:expr;)*) => {
         #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "rows are named as their constants")]
         enum Row { $($name,)* }
 
-        /// The paths of all constants, by row.
-        pub(crate) const CONSTANTS: &[&str] = &[$($path,)*];
-
         $(
             #[doc = concat!("`", $path, "`")]
-            pub const $name: TypedPath<$type> = TypedPath::constant($path, $unit, Row::$name as u16);
+            pub const $name: crate::typed::TypedPath<$type> =
+                crate::typed::TypedPath::constant($path, $unit, Row::$name as u16);
         )*
 
-        /// Path, data type and unit of every constant.
+        /// Path, data type and unit of every constant, by row.
         #[cfg(test)]
-        const FACTS: &[(&str, crate::DataType, Option<&str>)] =
+        pub(super) const FACTS: &[(&str, crate::DataType, Option<&str>)] =
             &[$(($path, <$type as crate::VssValue>::DATA_TYPE, $unit),)*];
     };
 }
 
-constants! {
-    SPEED: f32, "Vehicle.Speed", Some("km/h");
-    RANGE: u32, "Vehicle.Powertrain.Range", Some("m");
-    TRAVELED_DISTANCE: u32, "Vehicle.TraveledDistance", Some("m");
-    FUEL_RELATIVE_LEVEL: u8, "Vehicle.Powertrain.FuelSystem.RelativeLevel", Some("percent");
-    BATTERY_STATE_OF_CHARGE: f32, "Vehicle.Powertrain.TractionBattery.StateOfCharge.Displayed", Some("percent");
-    BRAKE_PEDAL_POSITION: u8, "Vehicle.Chassis.Brake.PedalPosition", Some("percent");
-    DOOR_ROW1_DRIVER_IS_OPEN: bool, "Vehicle.Cabin.Door.Row1.DriverSide.IsOpen", None;
-    DOOR_ROW1_PASSENGER_IS_OPEN: bool, "Vehicle.Cabin.Door.Row1.PassengerSide.IsOpen", None;
-    SEAT_ROW1_DRIVER_HEATING_COOLING: i8, "Vehicle.Cabin.Seat.Row1.DriverSide.HeatingCooling", Some("percent");
-}
+mod constants;
+mod facts;
+
+pub use constants::*;
+pub use facts::entries;
+
+pub(crate) use facts::visit_paths;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_those_of_the_constants() {
-        for (row, path) in CONSTANTS.iter().enumerate() {
-            assert_eq!(*path, FACTS[row].0);
-        }
-        assert_eq!(SPEED.path(), CONSTANTS[0]);
-        assert_eq!(SEAT_ROW1_DRIVER_HEATING_COOLING.path(), *CONSTANTS.last().unwrap());
-    }
-
-    #[test]
-    fn units_are_known() {
-        for (path, _, unit) in FACTS {
-            assert!(unit.is_none_or(|unit| crate::Unit::new(unit).quantity().is_some()), "{path}");
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! One signal of a catalogue: its path, kind, type, unit and limits, and who may do what with it.
 //!
-//! *Invariant:* the limits of a checked entry are of its type.
+//! *Invariant:* the limits and the default of a checked entry are of its type.
+//! *Next:* `details.rs` (what few entries have), `catalogue.rs` (where entries are checked and numbered).
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::CatalogueError;
+use super::details::Details;
 use crate::datapoint::Reason;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::path::Path;
@@ -58,6 +60,7 @@ pub struct Entry {
     step: Option<f64>,
     allowed: Arc<[Value]>,
     stale_after: Option<Duration>,
+    details: Option<Arc<Details>>,
 }
 
 /// How an entry contradicts itself.
@@ -78,6 +81,12 @@ pub enum EntryError {
     /// The step is not a positive number.
     #[error("a step of {0} is not a positive number")]
     Step(f64),
+    /// The default is outside the range, not among the allowed values, or an array of another size.
+    #[error("default: {0}")]
+    Default(String),
+    /// It has an array size, but its values are no arrays.
+    #[error("an array size of {0} for a type that is no array")]
+    ArraySize(u32),
 }
 
 impl Entry {
@@ -108,6 +117,7 @@ impl Entry {
             step: None,
             allowed: Arc::new([]),
             stale_after: None,
+            details: None,
         }
     }
 
@@ -139,6 +149,42 @@ impl Entry {
     #[must_use]
     pub fn with_stale_after(self, limit: Duration) -> Self {
         Self { stale_after: Some(limit), ..self }
+    }
+
+    /// Gives it the value that VSS states for want of a better one. A default is a fact of the tree, not a datapoint.
+    #[must_use]
+    pub fn with_default(self, value: impl Into<Value>) -> Self {
+        let value = value.into();
+        self.detailed(|details| details.default = Some(value))
+    }
+
+    /// Fixes how many elements its arrays have.
+    #[must_use]
+    pub fn with_array_size(self, elements: u32) -> Self {
+        self.detailed(|details| details.array_size = Some(elements))
+    }
+
+    /// Gives it the regular expression that its text follows. It is shown to whoever asks; values are not matched against it.
+    #[must_use]
+    pub fn with_pattern(self, expression: &str) -> Self {
+        self.detailed(|details| details.pattern = Some(expression.into()))
+    }
+
+    /// Says that it will leave the tree, and what to use instead.
+    #[must_use]
+    pub fn with_deprecation(self, advice: &str) -> Self {
+        self.detailed(|details| details.deprecation = Some(advice.into()))
+    }
+
+    /// Gives it an extended attribute: a name that VSS does not define, with its value as JSON. The same name again replaces it.
+    #[must_use]
+    pub fn with_extended(self, name: &str, json: &str) -> Self {
+        self.detailed(|details| details.extend(name.into(), json.into()))
+    }
+
+    fn detailed(mut self, change: impl FnOnce(&mut Details)) -> Self {
+        change(Arc::make_mut(self.details.get_or_insert_default()));
+        self
     }
 
     /// Where it stands in the tree. It is checked when the entry enters a catalogue.
@@ -186,6 +232,52 @@ impl Entry {
         self.stale_after
     }
 
+    /// The value that VSS states for want of a better one.
+    pub fn default_value(&self) -> Option<&Value> {
+        self.details.as_ref()?.default.as_ref()
+    }
+
+    /// How many elements its arrays have; `None` where any number will do.
+    pub fn array_size(&self) -> Option<u32> {
+        self.details.as_ref()?.array_size
+    }
+
+    /// The regular expression that its text follows.
+    pub fn pattern(&self) -> Option<&str> {
+        self.details.as_ref()?.pattern.as_deref()
+    }
+
+    /// Why it will leave the tree, and what to use instead.
+    pub fn deprecation(&self) -> Option<&str> {
+        self.details.as_ref()?.deprecation.as_deref()
+    }
+
+    /// Its extended attributes: name and value as JSON, sorted by name.
+    pub fn extended(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.details.iter().flat_map(|details| details.extended())
+    }
+
+    /// This entry with whatever `over` states put over it.
+    #[cfg(feature = "vspec")]
+    pub(crate) fn overlaid(self, over: Self) -> Self {
+        let details = match (self.details, over.details) {
+            (Some(under), Some(over)) => Some(Arc::new(under.overlaid(&over))),
+            (under, over) => over.or(under),
+        };
+        Self {
+            path: self.path,
+            kind: over.kind,
+            data_type: over.data_type,
+            unit: over.unit.or(self.unit),
+            min: over.min.or(self.min),
+            max: over.max.or(self.max),
+            step: over.step.or(self.step),
+            allowed: if over.allowed.is_empty() { self.allowed } else { over.allowed },
+            stale_after: over.stale_after.or(self.stale_after),
+            details,
+        }
+    }
+
     /// Checks a value that somebody asks to set: the signal is an actuator, the value fits its type and is within its limits.
     /// Returns it in the catalogue's type. Rights are not looked at.
     ///
@@ -210,6 +302,9 @@ impl Entry {
     /// Why `value`, which is of the entry's type, is outside its range or not among its allowed values.
     fn out_of_range(&self, value: &Value) -> Option<String> {
         if let Value::Array(items) = value {
+            if let Some(size) = self.array_size().filter(|size| usize::try_from(*size) != Ok(items.len())) {
+                return Some(format!("an array of {} elements is not one of {size}", items.len()));
+            }
             return items.iter().find_map(|item| self.out_of_range(item));
         }
         if !self.allowed.is_empty() && !self.allowed.iter().any(|allowed| allowed.same(value)) {
@@ -247,9 +342,17 @@ impl Entry {
         {
             return Err(fault(EntryError::EmptyRange { min: min.clone(), max: max.clone() }));
         }
-        match self.step {
-            Some(step) if !(step > 0.0 && step.is_finite()) => Err(fault(EntryError::Step(step))),
-            _ => Ok(self),
+        if let Some(step) = self.step.filter(|step| !(*step > 0.0 && step.is_finite())) {
+            return Err(fault(EntryError::Step(step)));
+        }
+        if let (Some(size), DataType::Scalar(_)) = (self.array_size(), self.data_type) {
+            return Err(fault(EntryError::ArraySize(size)));
+        }
+        let Some(default) = self.default_value().cloned() else { return Ok(self) };
+        let default = self.data_type.coerce(default).map_err(|why| fault(why.into()))?;
+        match self.out_of_range(&default) {
+            Some(why) => Err(fault(EntryError::Default(why))),
+            None => Ok(self.with_default(default)),
         }
     }
 }

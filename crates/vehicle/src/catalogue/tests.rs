@@ -143,9 +143,13 @@ fn replacements_of_many_threads_are_all_counted() {
 fn constants_resolve_through_the_table_and_by_text() {
     let catalogue = three();
     assert_eq!(vss::SPEED.resolve(&catalogue).unwrap(), catalogue.id("Vehicle.Speed").unwrap());
-    assert_eq!(vss::RANGE.resolve(&catalogue).unwrap_err().kind(), ErrorKind::UnknownSignal);
-    let grown = catalogue.grown([Entry::sensor(vss::RANGE.path(), DataType::UINT32)]).unwrap();
-    assert_eq!(grown.id_at(3), vss::RANGE.resolve(&grown).ok(), "the table is made anew for a grown tree");
+    assert_eq!(vss::POWERTRAIN_RANGE.resolve(&catalogue).unwrap_err().kind(), ErrorKind::UnknownSignal);
+    let grown = catalogue.grown([Entry::sensor(vss::POWERTRAIN_RANGE.path(), DataType::UINT32)]).unwrap();
+    assert_eq!(
+        grown.id_at(3),
+        vss::POWERTRAIN_RANGE.resolve(&grown).ok(),
+        "the table is made anew for a grown tree"
+    );
 }
 
 proptest! {
@@ -181,4 +185,49 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_tree_grows_once() {
+    let first = three();
+    let more = |path: &str| [Entry::sensor(path, DataType::FLOAT)];
+    assert!(first.grown(more("Vehicle.Speed")).is_err(), "a failed attempt leaves the tree as it was");
+    let second = first.grown(more("Vehicle.B")).unwrap();
+    assert_eq!(first.grown(more("Vehicle.C")).unwrap_err(), CatalogueError::Outgrown);
+    assert_eq!(first.grown([]).unwrap().len(), 3);
+    assert_eq!(second.grown(more("Vehicle.C")).unwrap().len(), 5);
+}
+
+#[test]
+fn the_hash_of_a_tree_sees_every_field() {
+    let base = || Entry::actuator("Vehicle.A", DataType::Array(ScalarType::Uint8));
+    let hash = |entries: Vec<Entry>| Catalogue::new(entries, Facts::default()).unwrap().tree_hash();
+    let mut hashes = vec![
+        hash(vec![]),
+        hash(vec![base()]),
+        hash(vec![Entry::sensor("Vehicle.A", DataType::Array(ScalarType::Uint8))]),
+        hash(vec![Entry::actuator("Vehicle.A", DataType::UINT8)]),
+        hash(vec![Entry::actuator("Vehicle.B", DataType::Array(ScalarType::Uint8))]),
+        hash(vec![base().with_unit("m")]),
+        hash(vec![base().with_range(Value::Uint(1), None)]),
+        hash(vec![base().with_range(None, Value::Uint(1))]),
+        hash(vec![base().with_step(1.0)]),
+        hash(vec![base().with_allowed([1_u8, 2].map(Value::from))]),
+        hash(vec![base().with_allowed([12_u8].map(Value::from))]),
+        hash(vec![base().with_default(Value::Array([Value::Uint(1)].into()))]),
+        hash(vec![base().with_array_size(2)]),
+        hash(vec![base().with_pattern("a")]),
+        hash(vec![base().with_deprecation("a")]),
+        hash(vec![base().with_extended("a", "1")]),
+        hash(vec![base().with_extended("b", "1")]),
+        hash(vec![base(), Entry::sensor("Vehicle.B", DataType::FLOAT)]),
+    ];
+    let count = hashes.len();
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), count);
+    // FNV-1a of nothing, as its authors publish it.
+    assert_eq!(hash(vec![]).to_string(), "6c62272e07bb014262b821756295c58d");
+    let denied = three().with_access(|_, _| Access { read: Permission::No, write: Permission::No });
+    assert_eq!(denied.tree_hash(), three().tree_hash());
 }
