@@ -11,7 +11,7 @@ fn made(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("catalogue/made");
     group.throughput(Throughput::Elements(1267));
     group.bench_function("of VSS 6.0", |b| {
-        b.iter(|| Catalogue::new(vss::entries(), Facts::default()).unwrap())
+        b.iter(|| Catalogue::new(vss::entries(), Facts::default()).unwrap());
     });
     group.finish();
 }

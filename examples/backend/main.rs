@@ -32,8 +32,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (car, driver) = LineVehicle::new(Box::new(near), Arc::new(SystemClock::new()?))?;
     spawn(driver)?;
 
-    let heat =
-        car.write(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING, 60, Set::within(Duration::from_secs(5))).await?;
+    let heat = car
+        .write(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING, 60, Set::within(Duration::from_secs(5)))
+        .await?;
     println!("the seat is {}", heat.outcome().await);
     match car.read(vss::SPEED).await?.valid() {
         Ok(speed) => println!("{car} drives at {speed} km/h"),

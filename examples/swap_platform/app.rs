@@ -96,10 +96,16 @@ async fn energy(car: &dyn Vehicle) -> Result<(&'static str, String), Error> {
         return Ok(("range", range));
     }
     if car.catalogue().id(vss::POWERTRAIN_FUEL_SYSTEM_RELATIVE_LEVEL.path()).is_some() {
-        return Ok(("fuel", read(car, vss::POWERTRAIN_FUEL_SYSTEM_RELATIVE_LEVEL, |level| format!("{level} percent")).await?));
+        return Ok((
+            "fuel",
+            read(car, vss::POWERTRAIN_FUEL_SYSTEM_RELATIVE_LEVEL, |level| format!("{level} percent")).await?,
+        ));
     }
     if car.catalogue().id(vss::POWERTRAIN_TRACTION_BATTERY_STATE_OF_CHARGE_DISPLAYED.path()).is_some() {
-        let charge = read(car, vss::POWERTRAIN_TRACTION_BATTERY_STATE_OF_CHARGE_DISPLAYED, |charge| format!("{charge:.1} percent")).await?;
+        let charge = read(car, vss::POWERTRAIN_TRACTION_BATTERY_STATE_OF_CHARGE_DISPLAYED, |charge| {
+            format!("{charge:.1} percent")
+        })
+        .await?;
         return Ok(("charge", charge));
     }
     Ok(("range", "this car says nothing of it".to_owned()))
@@ -128,7 +134,9 @@ async fn doors(car: &dyn Vehicle) -> Result<String, Error> {
 }
 
 async fn warm_the_seat(car: &dyn Vehicle, asked_at: Option<Timestamp>) -> Result<Seat, Error> {
-    let ask = car.write(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING, 60, Set::within(Duration::from_secs(5))).await;
+    let ask = car
+        .write(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING, 60, Set::within(Duration::from_secs(5)))
+        .await;
     Ok(match ask {
         Ok(receipt) => match receipt.outcome().await {
             Outcome::Confirmed(at) => Seat::Warm(at.saturating_since(asked_at.unwrap_or(at))),

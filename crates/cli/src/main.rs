@@ -2,7 +2,7 @@
 //!
 //! *Invariant:* results go to standard output, everything else to standard error; 0 is success, 1 a failure or bad input, 2 a wrong
 //! command line; a reader that goes away (`| head`) ends it quietly.
-//! *Next:* `decode.rs`, `dump.rs`, `lint.rs`, `diff.rs` (the commands), `database.rs`, `number.rs`, `output.rs` (what they share).
+//! *Next:* `decode.rs`, `dump.rs`, `lint.rs`, `diff.rs`, `tree.rs` (the commands), `database.rs`, `number.rs`, `output.rs` (what they share).
 
 mod database;
 mod decode;
@@ -11,6 +11,7 @@ mod dump;
 mod lint;
 mod number;
 mod output;
+mod tree;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use std::fmt;
@@ -31,6 +32,7 @@ enum Command {
     Diff(diff::Compare),
     Dump(dump::Dump),
     Lint(lint::Lint),
+    Tree(tree::Tree),
 }
 
 /// How results are printed.
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Command::Diff(diff) => diff.run(),
         Command::Dump(dump) => dump.run(),
         Command::Lint(lint) => lint.run(),
+        Command::Tree(tree) => tree.run(),
     };
     match outcome {
         Ok(()) | Err(Failure::Unread) => ExitCode::SUCCESS,

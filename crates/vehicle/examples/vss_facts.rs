@@ -5,6 +5,8 @@
 //!
 //! Sibling branches that are equal below their names (the instances of VSS) are written once: `Row1|Row2`.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a tool for one file, which a test checks")]
+
 use std::collections::HashSet;
 use std::error::Error;
 use std::fmt::Write as _;

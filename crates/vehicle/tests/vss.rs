@@ -1,6 +1,6 @@
 //! What is built in of VSS 6.0 against the export that VSS publishes.
 #![cfg(feature = "vspec")]
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
 use std::path::PathBuf;
 
