@@ -1,17 +1,19 @@
 //! A DBC file becomes a database, and a list of what had to be repaired or left out.
 //!
 //! *Invariant:* loading never panics and takes time and memory in proportion to the text; nothing is dropped or changed without a diagnostic.
-//! *Next:* `text.rs` (bytes to text), `scan.rs` (text to tokens), `statement.rs` and `parse.rs` (tokens to statements), `grammar.rs` (a second reading), `assemble.rs` (statements to the model).
+//! *Next:* `text.rs` (bytes to text), `scan.rs` (text to tokens), `statement.rs` and `parse.rs` (tokens to statements), `second.rs` (a second reading), `assemble.rs` (statements to the model).
 
+#[cfg(feature = "std")]
+mod agree;
 mod apply;
 pub(crate) mod assemble;
 pub(crate) mod diagnostic;
-#[cfg(feature = "std")]
-mod grammar;
 mod number;
 pub(crate) mod parse;
 pub(crate) mod resolve;
 mod scan;
+#[cfg(feature = "std")]
+mod second;
 pub(crate) mod statement;
 mod text;
 

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::diagnostic::{Code, Diagnostics, LoadError, LoadErrorKind, Place, Severity};
 #[cfg(feature = "std")]
-use super::grammar::SecondReader;
+use super::second::SecondReader;
 use super::number;
 use super::scan::{Fail, Scan, is_keyword};
 use super::statement::{
