@@ -8,12 +8,14 @@ mod agree;
 mod apply;
 pub(crate) mod assemble;
 pub(crate) mod diagnostic;
+mod finish;
 mod number;
 pub(crate) mod parse;
 pub(crate) mod resolve;
 mod scan;
 #[cfg(feature = "std")]
 mod second;
+mod special;
 pub(crate) mod statement;
 mod text;
 

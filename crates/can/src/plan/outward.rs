@@ -133,12 +133,12 @@ pub(crate) fn payload_frame(id: CanId, payload: &[u8]) -> Result<Frame, Error> {
 
 /// The raw value by which a signal says that it has none.
 pub(crate) fn not_available(signal: &Signal) -> Option<Raw> {
-    raw(signal, *signal.not_available().first()?)
+    raw(signal, signal.not_available().last()?.1)
 }
 
 /// The raw value by which a signal says that its value is wrong.
 pub(crate) fn error_value(signal: &Signal) -> Option<Raw> {
-    raw(signal, *signal.error_values().first()?)
+    raw(signal, signal.error_values().last()?.1)
 }
 
 fn raw(signal: &Signal, value: i128) -> Option<Raw> {

@@ -50,6 +50,9 @@ pub(super) fn compare<'a>(before: &'a Message, after: &'a Message, log: &mut Log
     groups(before, after, log);
 }
 
+/// Raw values as ranges, both ends included.
+type Ranges = BTreeSet<(i128, i128)>;
+
 /// The bits of a signal, in their order.
 fn place(signal: &Signal) -> Vec<u32> {
     signal.bit_positions().collect()
@@ -204,7 +207,7 @@ impl Pair<'_> {
     }
 
     fn special_values(&self, log: &mut Log<'_>) {
-        let sets = |signal: &Signal| -> (BTreeSet<i128>, BTreeSet<i128>) {
+        let sets = |signal: &Signal| -> (Ranges, Ranges) {
             (
                 signal.not_available().iter().copied().collect(),
                 signal.error_values().iter().copied().collect(),
@@ -214,11 +217,14 @@ impl Pair<'_> {
         if before == after {
             return;
         }
-        let show = |sets: &(BTreeSet<i128>, BTreeSet<i128>)| {
+        let range = |(from, to): &(i128, i128)| {
+            if from == to { from.to_string() } else { format!("{from} to {to}") }
+        };
+        let show = |sets: &(Ranges, Ranges)| {
             let words = [("not available", &sets.0), ("error", &sets.1)];
             let words = words.iter().filter(|(_, values)| !values.is_empty());
             let words = words.map(|(word, values)| {
-                format!("{word}: {}", values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+                format!("{word}: {}", values.iter().map(range).collect::<Vec<_>>().join(", "))
             });
             Some(words.collect::<Vec<_>>().join("; ")).filter(|text| !text.is_empty())
         };

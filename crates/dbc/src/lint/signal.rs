@@ -204,7 +204,7 @@ fn labels(field: &Field, signal: &Signal, report: &mut Report<'_>) {
 fn special_values(field: &Field, signal: &Signal, report: &mut Report<'_>) {
     let Some((min, max)) = signal.range() else { return };
     let special = signal.not_available().iter().chain(signal.error_values());
-    let inside = special.copied().find_map(|raw| {
+    let inside = special.flat_map(|(from, to)| [*from, *to]).find_map(|raw| {
         let value = physical(field, signal, raw)?;
         (min <= value && value <= max).then_some((raw, value))
     });

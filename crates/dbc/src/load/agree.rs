@@ -17,8 +17,8 @@ use can_dbc::{
 
 use super::parse::is_nobody;
 use super::statement::{
-    AttributeLine, CommentLine, DefaultLine, DefinitionLine, EnvironmentDataLine, FloatLine, GroupLine, LabelLine,
-    Labels, MessageLine, MessageRef, MultiplexLine, SendersLine, SignalLine, TableLine, Target,
+    AttributeLine, CommentLine, DefaultLine, DefinitionLine, EnvironmentDataLine, FloatLine, GroupLine,
+    Label, MessageRef, MultiplexLine, SendersLine, SignalLine, Statements, Target,
 };
 use crate::CanId;
 use crate::model::attribute::{AttributeObject, AttributeType, AttributeValue as Value};
@@ -36,16 +36,22 @@ pub(super) enum Unlike {
     Other(&'static str, String),
 }
 
-pub(super) fn message(ours: &MessageLine<'_>, theirs: &Message) -> Said {
+/// The statement that was read last.
+pub(super) fn last<T>(list: &[T]) -> Result<&T, Unlike> {
+    list.last().ok_or(Unlike::Once)
+}
+
+pub(super) fn message(read: &Statements<'_>, theirs: &Message) -> Said {
+    let ours = last(&read.messages)?;
     id(ours.id, theirs.id)?;
     same("name", ours.name, &theirs.name)?;
     whole("length", ours.length, theirs.size)?;
     same("sender", ours.sender.unwrap_or_default(), theirs.transmitter.as_deref().unwrap_or_default())?;
     holds("number of signals", ours.signals.len() == theirs.signals.len(), || theirs.signals.len())?;
-    ours.signals.iter().zip(&theirs.signals).try_for_each(|(ours, theirs)| signal(ours, theirs))
+    ours.signals.iter().zip(&theirs.signals).try_for_each(|(ours, theirs)| signal(read, ours, theirs))
 }
 
-fn signal(ours: &SignalLine<'_>, theirs: &Signal) -> Said {
+fn signal(read: &Statements<'_>, ours: &SignalLine<'_>, theirs: &Signal) -> Said {
     same("signal", ours.name, &theirs.name)?;
     let mark = match theirs.multiplexer_indicator {
         MultiplexIndicator::Plain => (false, None),
@@ -70,7 +76,7 @@ fn signal(ours: &SignalLine<'_>, theirs: &Signal) -> Said {
     number("smallest value", min, double(&theirs.min))?;
     number("largest value", max, double(&theirs.max))?;
     text("unit", &ours.unit, &theirs.unit)?;
-    names("receivers", &ours.receivers, &theirs.receivers)
+    names("receivers", read.names(ours.receivers), &theirs.receivers)
 }
 
 pub(super) fn senders(ours: &SendersLine<'_>, theirs: &MessageTransmitter) -> Said {
@@ -115,7 +121,12 @@ pub(super) fn definition(ours: &DefinitionLine<'_>, theirs: &AttributeDefinition
         }
         AttributeDefinition::EnvironmentVariable(name, kind) => {
             let object = ours.object;
-            (name, kind, object == AttributeObject::EnvironmentVariable || object == AttributeObject::NodeToEnvironmentVariable)
+            (
+                name,
+                kind,
+                object == AttributeObject::EnvironmentVariable
+                    || object == AttributeObject::NodeToEnvironmentVariable,
+            )
         }
     };
     holds("object", same_object, || format!("{theirs:?}"))?;
@@ -124,7 +135,8 @@ pub(super) fn definition(ours: &DefinitionLine<'_>, theirs: &AttributeDefinition
         (AttributeType::Integer { min, max }, AttributeValueType::Int(low, high))
         | (AttributeType::Hex { min, max }, AttributeValueType::Hex(low, high)) => {
             // A bound that is a fraction, or has more than 64 bits, is not a whole number there.
-            integer(low).ok_or(Unlike::Once)? == i128::from(*min) && integer(high).ok_or(Unlike::Once)? == i128::from(*max)
+            integer(low).ok_or(Unlike::Once)? == i128::from(*min)
+                && integer(high).ok_or(Unlike::Once)? == i128::from(*max)
         }
         (AttributeType::Float { min, max }, AttributeValueType::Float(low, high)) => {
             (*min, *max) == (double(low), double(high))
@@ -201,27 +213,32 @@ pub(super) fn relation(ours: &AttributeLine<'_>, theirs: &AttributeValueForRelat
     }
 }
 
-pub(super) fn labels_of(ours: &LabelLine<'_>, theirs: &ValueDescription) -> Said {
+pub(super) fn labels_of(read: &Statements<'_>, theirs: &ValueDescription) -> Said {
+    let ours = last(&read.labels)?;
     match (ours.target, theirs) {
-        (Target::Signal(message, signal), ValueDescription::Signal { message_id, name, value_descriptions }) => {
+        (
+            Target::Signal(message, signal),
+            ValueDescription::Signal { message_id, name, value_descriptions },
+        ) => {
             id(message, *message_id)?;
             same("signal", signal, name)?;
-            labels(&ours.labels, value_descriptions)
+            labels(read.entries(ours.labels), value_descriptions)
         }
         (
             Target::EnvironmentVariable(variable),
             ValueDescription::EnvironmentVariable { name, value_descriptions },
         ) => {
             same("environment variable", variable, name)?;
-            labels(&ours.labels, value_descriptions)
+            labels(read.entries(ours.labels), value_descriptions)
         }
         _ => other("object", format!("{theirs:?}")),
     }
 }
 
-pub(super) fn table(ours: &TableLine<'_>, theirs: &ValueTable) -> Said {
+pub(super) fn table(read: &Statements<'_>, theirs: &ValueTable) -> Said {
+    let ours = last(&read.tables)?;
     same("name", ours.name, &theirs.name)?;
-    labels(&ours.labels, &theirs.descriptions)
+    labels(read.entries(ours.labels), &theirs.descriptions)
 }
 
 pub(super) fn float(ours: &FloatLine<'_>, theirs: &SignalExtendedValueTypeList) -> Said {
@@ -255,7 +272,7 @@ pub(super) fn environment_data(ours: &EnvironmentDataLine<'_>, theirs: &Environm
     whole("number of bytes", ours.length, theirs.data_size)
 }
 
-fn labels(ours: &Labels<'_>, theirs: &[ValDescription]) -> Said {
+fn labels(ours: &[Label<'_>], theirs: &[ValDescription]) -> Said {
     let alike = ours.len() == theirs.len()
         && ours
             .iter()
@@ -265,7 +282,11 @@ fn labels(ours: &Labels<'_>, theirs: &[ValDescription]) -> Said {
 }
 
 fn value(ours: &Value, theirs: &AttributeValue) -> Said {
-    #[expect(clippy::cast_precision_loss, clippy::float_cmp, reason = "a whole number may be written as a double")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::float_cmp,
+        reason = "a whole number may be written as a double"
+    )]
     let alike = match (ours, theirs) {
         (Value::Integer(ours), AttributeValue::Uint(theirs)) => i128::from(*ours) == i128::from(*theirs),
         (Value::Integer(ours), AttributeValue::Int(theirs)) => ours == theirs,

@@ -6,18 +6,20 @@
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::assemble::Parts;
 use super::diagnostic::{Code, Place, Severity};
-use super::statement::{AttributeLine, Labels, Target};
+use super::statement::{AttributeLine, Label, Target};
 use crate::model::attribute::{AttributeDefinition, AttributeObject, AttributeType, AttributeValue};
 use crate::model::choices::Choices;
 use crate::model::extra::{Relation, RelationTarget, ValueTable};
 use crate::model::signal::{Multiplexed, ValueType};
 
-impl Parts<'_, '_> {
+/// Where each definition is by name and object.
+type Definitions<'s> = BTreeMap<(&'s str, AttributeObject), usize>;
+
+impl<'s> Parts<'s, '_> {
     pub(super) fn apply(&mut self) {
         self.senders();
         self.environment_data();
@@ -99,12 +101,13 @@ impl Parts<'_, '_> {
     }
 
     /// The definitions, and where each is by name and object.
-    fn definitions(&mut self) -> BTreeMap<(String, AttributeObject), usize> {
+    fn definitions(&mut self) -> Definitions<'s> {
         let mut by_name = BTreeMap::new();
-        let mut objects: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for line in &self.statements.definitions {
+        let mut objects: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let statements = self.statements;
+        for line in &statements.definitions {
             let definition = AttributeDefinition::new(line.name.as_ref(), line.object, line.kind.clone());
-            let key = (definition.name.clone(), line.object);
+            let key = (line.name.as_ref(), line.object);
             if let Some(known) =
                 by_name.get(&key).and_then(|position: &usize| self.builder.definitions.get_mut(*position))
             {
@@ -115,7 +118,7 @@ impl Parts<'_, '_> {
                     "a later definition of the attribute replaced an earlier one",
                 );
             } else {
-                objects.entry(definition.name.clone()).or_default().push(self.builder.definitions.len());
+                objects.entry(line.name.as_ref()).or_default().push(self.builder.definitions.len());
                 by_name.insert(key, self.builder.definitions.len());
                 self.builder.definitions.push(definition);
             }
@@ -155,9 +158,9 @@ impl Parts<'_, '_> {
         &mut self,
         line: &AttributeLine<'_>,
         object: AttributeObject,
-        by_name: &BTreeMap<(String, AttributeObject), usize>,
+        by_name: &Definitions<'s>,
     ) -> AttributeValue {
-        let position = by_name.get(&(line.name.as_ref().to_owned(), object));
+        let position = by_name.get(&(line.name.as_ref(), object));
         let Some(definition) = position.and_then(|position| self.builder.definitions.get(*position)) else {
             let action = "kept the value of an attribute that is not defined for this kind of object";
             self.diagnostics.report(Code::UnknownAttribute, Severity::Notice, line.place, &line.name, action);
@@ -171,7 +174,7 @@ impl Parts<'_, '_> {
         value
     }
 
-    fn attributes(&mut self, by_name: &BTreeMap<(String, AttributeObject), usize>) {
+    fn attributes(&mut self, by_name: &Definitions<'s>) {
         for line in &self.statements.attributes {
             let (name, place) = (line.name.as_ref(), line.place);
             let object = match line.target {
@@ -246,9 +249,12 @@ impl Parts<'_, '_> {
 
     fn labels(&mut self) {
         for line in &self.statements.tables {
-            self.builder.value_tables.push(ValueTable::new(line.name, choices(&line.labels)));
+            self.builder
+                .value_tables
+                .push(ValueTable::new(line.name, choices(self.statements.entries(line.labels))));
         }
-        for line in &self.statements.labels {
+        let statements = self.statements;
+        for line in &statements.labels {
             let slot = match line.target {
                 Target::Signal(id, name) => {
                     self.signal(id, name, line.place, "VAL_").map(|signal| &mut signal.choices)
@@ -258,7 +264,8 @@ impl Parts<'_, '_> {
                 }
                 _ => None,
             };
-            if slot.is_some_and(|slot| !core::mem::replace(slot, choices(&line.labels)).is_empty()) {
+            let labels = choices(statements.entries(line.labels));
+            if slot.is_some_and(|slot| !core::mem::replace(slot, labels).is_empty()) {
                 self.replaced(line.place, "VAL_", "later labels replaced earlier ones");
             }
         }
@@ -310,7 +317,7 @@ impl Parts<'_, '_> {
             else {
                 continue;
             };
-            if !self.by_name.contains_key(&(message, line.multiplexer)) {
+            if self.messages.get(message).is_none_or(|parts| parts.position(line.multiplexer).is_none()) {
                 let action = format!("left out: the message has no signal {}", line.multiplexer);
                 self.diagnostics.report(
                     Code::UnknownSignal,
@@ -322,24 +329,25 @@ impl Parts<'_, '_> {
                 continue;
             }
             let Some(parts) = self.messages.get_mut(message) else { continue };
-            if let Some(extended) = parts.extended.get_mut(signal) {
-                *extended = true;
-            }
+            parts.extended.push(signal);
             if let Some(signal) = parts.signals.get_mut(signal) {
                 signal.multiplexed = Some(Multiplexed::new(line.multiplexer, line.values.iter().copied()));
             }
         }
         for parts in &mut self.messages {
+            if parts.line.signals.iter().all(|line| line.selector.is_none()) {
+                continue;
+            }
+            parts.extended.sort_unstable();
             // A plain mark means the first signal that is a multiplexer and nothing else; failing that, the first multiplexer.
             let multiplexer =
                 parts.line.signals.iter().find(|signal| signal.is_multiplexer && signal.selector.is_none());
             let multiplexer = multiplexer
                 .or_else(|| parts.line.signals.iter().find(|signal| signal.is_multiplexer))
                 .map(|signal| signal.name);
-            for ((signal, line), extended) in
-                parts.signals.iter_mut().zip(&parts.line.signals).zip(&parts.extended)
-            {
-                let Some(value) = line.selector.filter(|_| !extended) else { continue };
+            for (position, (signal, line)) in parts.signals.iter_mut().zip(&parts.line.signals).enumerate() {
+                let extended = || parts.extended.binary_search(&position).is_ok();
+                let Some(value) = line.selector.filter(|_| !extended()) else { continue };
                 if let Some(name) = multiplexer.filter(|name| *name != signal.name) {
                     signal.multiplexed = Some(Multiplexed::new(name, [(value, value)]));
                 } else {
@@ -379,7 +387,7 @@ impl Parts<'_, '_> {
     }
 }
 
-fn choices(labels: &Labels<'_>) -> Choices {
+fn choices(labels: &[Label<'_>]) -> Choices {
     labels.iter().map(|(value, label)| (*value, label.as_ref())).collect()
 }
 

@@ -1,26 +1,22 @@
 //! Statements become a database: references are looked up, what belongs together is put together.
 //!
-//! *Invariant:* a reference that leads nowhere is left out with a diagnostic; a signal that cannot be compiled leaves its message standing.
-//! *Next:* `apply.rs` (statement by statement), `resolve.rs` (what the usual attributes mean), `../model/builder.rs` (checks and compiles).
+//! *Invariant:* a reference that leads nowhere is left out with a diagnostic; a look-up is a binary search.
+//! *Next:* `apply.rs` (statement by statement), `finish.rs` (long names, checks, and the database).
 
 use alloc::borrow::ToOwned;
-use alloc::collections::btree_map::Entry;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::diagnostic::{Code, Diagnostics, Place, Severity};
-use super::resolve;
 use super::statement::{MessageLine, MessageRef, SignalLine, Statements};
-use crate::model::attribute::{AttributeValue, Attributes};
-use crate::model::builder::{DatabaseBuilder, check};
-use crate::model::extra::{EnvironmentVariable, RelationTarget, SignalGroup};
-use crate::model::message::SignalIndex;
+use crate::Database;
+use crate::model::attribute::Attributes;
+use crate::model::builder::DatabaseBuilder;
+use crate::model::extra::EnvironmentVariable;
 use crate::model::node::Node;
 use crate::model::signal::{Signal, ValueType};
-use crate::plan::selectors;
-use crate::{Database, Message};
 
 /// Puts a whole file together.
 pub(super) fn assemble(statements: &Statements<'_>, diagnostics: &mut Diagnostics) -> Database {
@@ -35,10 +31,8 @@ pub(super) struct Parts<'s, 'd> {
     pub(super) diagnostics: &'d mut Diagnostics,
     pub(super) builder: DatabaseBuilder,
     pub(super) messages: Vec<MessageParts<'s>>,
-    /// Positions in `messages` of every message with an id.
-    by_id: BTreeMap<MessageRef, Vec<usize>>,
-    /// Positions of signals by message position and name; the first of two.
-    pub(super) by_name: BTreeMap<(usize, &'s str), usize>,
+    /// Ids and positions in `messages`, sorted: of two messages with one id, the first comes first.
+    by_id: Vec<(MessageRef, usize)>,
     /// Positions of nodes by name.
     nodes: BTreeMap<&'s str, usize>,
     /// Positions of environment variables by name.
@@ -52,10 +46,21 @@ pub(super) struct MessageParts<'s> {
     pub(super) comment: Option<String>,
     pub(super) attributes: Attributes,
     pub(super) signals: Vec<Signal>,
+    /// Positions in `signals` by name in the file: of two with one name, the first comes first.
+    by_name: Vec<usize>,
     /// Names, repetitions, and positions in `signals`.
     pub(super) groups: Vec<(String, u32, Vec<usize>)>,
     /// Which signals `SG_MUL_VAL_` speaks of.
-    pub(super) extended: Vec<bool>,
+    pub(super) extended: Vec<usize>,
+}
+
+impl MessageParts<'_> {
+    /// The position of the first signal that the file calls by this name.
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        let name_of = |at: &usize| self.line.signals.get(*at).map_or("", |signal| signal.name);
+        let at = self.by_name.partition_point(|at| name_of(at) < name);
+        self.by_name.get(at).filter(|at| name_of(at) == name).copied()
+    }
 }
 
 impl<'s, 'd> Parts<'s, 'd> {
@@ -65,8 +70,7 @@ impl<'s, 'd> Parts<'s, 'd> {
             diagnostics,
             builder: Database::builder(),
             messages: Vec::new(),
-            by_id: BTreeMap::new(),
-            by_name: BTreeMap::new(),
+            by_id: Vec::new(),
             nodes: BTreeMap::new(),
             environment: BTreeMap::new(),
         };
@@ -136,52 +140,61 @@ impl<'s, 'd> Parts<'s, 'd> {
     }
 
     fn take_messages(&mut self) {
-        let mut names = BTreeSet::new();
-        for line in &self.statements.messages {
-            let position = self.messages.len();
-            let same = self.by_id.entry(line.id).or_default();
-            if let Some(id) = line.id.filter(|_| !same.is_empty()) {
-                let action = format!("kept a second message with the id {id}; the id finds the first");
-                self.diagnostics.report(Code::DuplicateId, Severity::Notice, line.place, line.name, action);
-            }
-            same.push(position);
-            if !names.insert(line.name) {
-                let action = "kept a second message with this name; the name finds the first";
-                self.diagnostics.report(
-                    Code::DuplicateMessage,
-                    Severity::Notice,
-                    line.place,
-                    line.name,
-                    action,
-                );
-            }
-            for (index, signal) in line.signals.iter().enumerate() {
-                match self.by_name.entry((position, signal.name)) {
-                    Entry::Vacant(entry) => {
-                        entry.insert(index);
-                    }
-                    Entry::Occupied(_) => {
-                        let action = "kept a second signal with this name; the name finds the first";
-                        self.diagnostics.report(
-                            Code::DuplicateSignal,
-                            Severity::Notice,
-                            signal.place,
-                            signal.name,
-                            action,
-                        );
-                    }
-                }
-            }
+        let statements = self.statements;
+        let lines = &statements.messages;
+        self.by_id = lines.iter().enumerate().map(|(position, line)| (line.id, position)).collect();
+        self.by_id.sort_unstable();
+        for ((id, _), (same, second)) in pairs(&self.by_id) {
+            let (Some(id), true, Some(line)) = (id, id == same, lines.get(*second)) else { continue };
+            let action = format!("kept a second message with the id {id}; the id finds the first");
+            self.diagnostics.report(Code::DuplicateId, Severity::Notice, line.place, line.name, action);
+        }
+        let mut names: Vec<(&str, Place)> = lines.iter().map(|line| (line.name, line.place)).collect();
+        names.sort_unstable();
+        for (_, (name, place)) in pairs(&names).filter(|(first, second)| first.0 == second.0) {
+            let action = "kept a second message with this name; the name finds the first";
+            self.diagnostics.report(Code::DuplicateMessage, Severity::Notice, *place, name, action);
+        }
+        self.messages.reserve_exact(lines.len());
+        for line in lines {
+            let by_name = self.names_of(line);
             self.messages.push(MessageParts {
                 line,
                 senders: line.sender.iter().map(|name| (*name).to_owned()).collect(),
                 comment: None,
                 attributes: Attributes::default(),
-                signals: line.signals.iter().map(signal_of).collect(),
+                signals: line.signals.iter().map(|line| signal_of(statements, line)).collect(),
+                by_name,
                 groups: Vec::new(),
-                extended: line.signals.iter().map(|_| false).collect(),
+                extended: Vec::new(),
             });
         }
+    }
+
+    /// The positions of a message's signals by name.
+    fn names_of(&mut self, line: &MessageLine<'_>) -> Vec<usize> {
+        let name = |at: &usize| line.signals.get(*at).map_or("", |signal| signal.name);
+        let mut by_name: Vec<usize> = (0..line.signals.len()).collect();
+        by_name.sort_unstable_by(|a, b| name(a).cmp(name(b)).then(a.cmp(b)));
+        for (_, second) in pairs(&by_name).filter(|(first, second)| name(first) == name(second)) {
+            let Some(signal) = line.signals.get(*second) else { continue };
+            let action = "kept a second signal with this name; the name finds the first";
+            self.diagnostics.report(
+                Code::DuplicateSignal,
+                Severity::Notice,
+                signal.place,
+                signal.name,
+                action,
+            );
+        }
+        by_name
+    }
+
+    /// Ids and positions of all messages with this id, in the order of the file.
+    fn with_id(&self, id: MessageRef) -> &[(MessageRef, usize)] {
+        let from = self.by_id.partition_point(|entry| entry.0 < id);
+        let rest = self.by_id.get(from..).unwrap_or_default();
+        rest.get(..rest.iter().take_while(|entry| entry.0 == id).count()).unwrap_or_default()
     }
 
     /// The first message with this id.
@@ -191,7 +204,7 @@ impl<'s, 'd> Parts<'s, 'd> {
         place: Place,
         what: &str,
     ) -> Option<&mut MessageParts<'s>> {
-        let position = self.by_id.get(&id).and_then(|positions| positions.first().copied());
+        let position = self.with_id(id).first().map(|entry| entry.1);
         if position.is_none() {
             self.unknown_message(id, place, what);
         }
@@ -214,24 +227,16 @@ impl<'s, 'd> Parts<'s, 'd> {
         place: Place,
         what: &str,
     ) -> Option<(usize, usize)> {
-        let Some(positions) = self.by_id.get(&id) else {
+        let positions = self.with_id(id);
+        let Some((_, first)) = positions.first().copied() else {
             self.unknown_message(id, place, what);
             return None;
         };
-        let found =
-            positions.iter().find_map(|message| Some((*message, *self.by_name.get(&(*message, name))?)));
+        let found = positions.iter().find_map(|(_, at)| Some((*at, self.messages.get(*at)?.position(name)?)));
         if found.is_none() {
-            let message = positions
-                .first()
-                .and_then(|position| self.messages.get(*position))
-                .map_or("", |message| message.line.name);
-            self.diagnostics.report(
-                Code::UnknownSignal,
-                Severity::Skipped,
-                place,
-                what,
-                format!("left out: {message} has no signal {name}"),
-            );
+            let message = self.messages.get(first).map_or("", |message| message.line.name);
+            let action = format!("left out: {message} has no signal {name}");
+            self.diagnostics.report(Code::UnknownSignal, Severity::Skipped, place, what, action);
         }
         found
     }
@@ -274,213 +279,24 @@ impl<'s, 'd> Parts<'s, 'd> {
         }
         self.builder.environment_variables.get_mut(position?)
     }
-
-    /// Names longer than 32 characters stand in attributes; they are what the names in the statements are short for.
-    fn long_names(&mut self) {
-        let mut nodes = BTreeMap::new();
-        for node in &mut self.builder.nodes {
-            if let Some(long) = long_name(&node.attributes, "SystemNodeLongSymbol") {
-                let short = core::mem::replace(&mut node.name, long.clone());
-                nodes.insert(short.clone(), long);
-                node.symbol = Some(short);
-            }
-        }
-        let rename = |names: &mut [String]| {
-            for name in names {
-                if let Some(long) = nodes.get(name) {
-                    name.clone_from(long);
-                }
-            }
-        };
-        for message in &mut self.messages {
-            rename(&mut message.senders);
-            let mut renamed = BTreeMap::new();
-            for signal in &mut message.signals {
-                rename(&mut signal.receivers);
-                if let Some(long) = long_name(&signal.attributes, "SystemSignalLongSymbol") {
-                    let short = core::mem::replace(&mut signal.name, long.clone());
-                    renamed.insert(short.clone(), long);
-                    signal.symbol = Some(short);
-                }
-            }
-            for multiplexed in message.signals.iter_mut().filter_map(|signal| signal.multiplexed.as_mut()) {
-                if let Some(long) = renamed.get(&multiplexed.multiplexer) {
-                    multiplexed.multiplexer.clone_from(long);
-                }
-            }
-            for relation in self.builder.relations.iter_mut().filter(|_| !renamed.is_empty()) {
-                if let RelationTarget::Signal(id, name) = &mut relation.target
-                    && message.line.id == Some(*id)
-                    && let Some(long) = renamed.get(name)
-                {
-                    name.clone_from(long);
-                }
-            }
-        }
-        for variable in &mut self.builder.environment_variables {
-            rename(&mut variable.nodes);
-        }
-        for relation in &mut self.builder.relations {
-            rename(core::slice::from_mut(&mut relation.node));
-        }
-    }
-
-    fn build(mut self) -> Database {
-        self.long_names();
-        self.builder.is_j1939 = resolve::is_j1939(&self.builder);
-        for parts in core::mem::take(&mut self.messages) {
-            let (mut signals, positions) = sound_signals(parts.signals, parts.line, self.diagnostics);
-            for signal in &mut signals {
-                resolve::signal(signal, &self.builder);
-            }
-            let Some(id) = parts.line.id else {
-                self.builder.independent_signals.append(&mut signals);
-                continue;
-            };
-            let name = long_name(&parts.attributes, "SystemMessageLongSymbol");
-            let mut message =
-                Message::builder(name.as_deref().unwrap_or(parts.line.name), id, parts.line.length as usize);
-            message.symbol = name.map(|_| parts.line.name.to_owned());
-            message.senders = parts.senders;
-            message.comment = parts.comment;
-            message.cycle_time = resolve::cycle_time(&parts.attributes, &self.builder);
-            message.is_j1939 = resolve::is_j1939_message(&parts.attributes, &self.builder);
-            message.attributes = parts.attributes;
-            message.signals = signals;
-            message.groups = parts
-                .groups
-                .into_iter()
-                .map(|(name, repetitions, signals)| {
-                    let signals = signals
-                        .into_iter()
-                        .filter_map(|position| positions.get(position).copied().flatten())
-                        .collect();
-                    SignalGroup { name, repetitions, signals }
-                })
-                .collect();
-            match message.build() {
-                Ok(message) => {
-                    self.check_layout(&message, parts.line, &positions);
-                    self.builder.messages.push(message);
-                }
-                Err(error) => self.diagnostics.report(
-                    Code::BadSignal,
-                    Severity::Skipped,
-                    parts.line.place,
-                    parts.line.name,
-                    format!("left out: {error}"),
-                ),
-            }
-        }
-        self.builder.build()
-    }
-
-    /// Signals that leave the message or share bits: kept, and said.
-    fn check_layout(&mut self, message: &Message, line: &MessageLine<'_>, positions: &[Option<SignalIndex>]) {
-        let place = |index: SignalIndex| {
-            let at = positions.iter().position(|position| *position == Some(index));
-            at.and_then(|at| line.signals.get(at)).map_or(line.place, |signal| signal.place)
-        };
-        for (index, signal) in message.indexed_signals().filter(|(index, _)| !message.holds(*index)) {
-            if signal.length > 64 {
-                let action = format!("kept, and not decoded: {} bits are no number", signal.length);
-                self.diagnostics.report(
-                    Code::WideSignal,
-                    Severity::Notice,
-                    place(index),
-                    &signal.name,
-                    action,
-                );
-                continue;
-            }
-            let action = format!(
-                "kept: it has bits beyond the {} bytes of {}, and is decoded where a frame holds them",
-                message.length(),
-                message.name()
-            );
-            self.diagnostics.report(
-                Code::OutsideMessage,
-                Severity::Notice,
-                place(index),
-                &signal.name,
-                action,
-            );
-        }
-        for (first, second) in message.overlaps() {
-            let names = (
-                message.signal(first).map_or("", Signal::name),
-                message.signal(second).map_or("", Signal::name),
-            );
-            self.diagnostics.report(
-                Code::Overlap,
-                Severity::Notice,
-                place(second),
-                names.1,
-                format!("kept: it shares bits with {}", names.0),
-            );
-        }
-    }
 }
 
-/// The signals that can be compiled, and where each signal of the file went; what stands in the way is repaired or left out.
-fn sound_signals(
-    signals: Vec<Signal>,
-    line: &MessageLine<'_>,
-    diagnostics: &mut Diagnostics,
-) -> (Vec<Signal>, Vec<Option<SignalIndex>>) {
-    let mut places = Vec::with_capacity(signals.len());
-    let mut positions = Vec::with_capacity(signals.len());
-    let mut sound = Vec::with_capacity(signals.len());
-    for (signal, line) in signals.into_iter().zip(&line.signals) {
-        match check(&signal) {
-            Ok(()) => {
-                positions.push(u32::try_from(sound.len()).ok().map(SignalIndex));
-                places.push(line.place);
-                sound.push(signal);
-            }
-            Err(kind) => {
-                positions.push(None);
-                diagnostics.report(
-                    Code::BadSignal,
-                    Severity::Skipped,
-                    line.place,
-                    line.name,
-                    format!("left out: {kind}"),
-                );
-            }
-        }
-    }
-    for (position, kind) in selectors(&sound).1 {
-        if let Some((signal, place)) = sound.get_mut(position).zip(places.get(position)) {
-            diagnostics.report(
-                Code::NoMultiplexer,
-                Severity::Skipped,
-                *place,
-                &signal.name,
-                format!("taken as always present: {kind}"),
-            );
-            signal.multiplexed = None;
-        }
-    }
-    (sound, positions)
+/// Neighbours in a list.
+fn pairs<T>(list: &[T]) -> impl Iterator<Item = (&T, &T)> {
+    list.iter().zip(list.iter().skip(1))
 }
 
-fn long_name(attributes: &Attributes, attribute: &str) -> Option<String> {
-    attributes
-        .value(attribute)
-        .and_then(AttributeValue::text)
-        .filter(|name| !name.is_empty())
-        .map(ToOwned::to_owned)
-}
-
-fn signal_of(line: &SignalLine<'_>) -> Signal {
-    let mut signal = Signal::new(line.name, line.start, line.length)
-        .with_byte_order(line.byte_order)
-        .with_value_type(if line.signed { ValueType::Signed } else { ValueType::Unsigned })
-        .with_scaling(line.factor, line.offset)
-        .with_unit(line.unit.as_ref())
-        .with_receivers(line.receivers.iter().copied());
-    signal.range = line.range;
-    signal.is_multiplexer = line.is_multiplexer;
-    signal
+fn signal_of(statements: &Statements<'_>, line: &SignalLine<'_>) -> Signal {
+    Signal {
+        byte_order: line.byte_order,
+        value_type: if line.signed { ValueType::Signed } else { ValueType::Unsigned },
+        marked_signed: line.signed,
+        factor: line.factor,
+        offset: line.offset,
+        range: line.range,
+        unit: line.unit.as_ref().to_owned(),
+        is_multiplexer: line.is_multiplexer,
+        receivers: statements.names(line.receivers).iter().map(|name| (*name).to_owned()).collect(),
+        ..Signal::new(line.name, line.start, line.length)
+    }
 }

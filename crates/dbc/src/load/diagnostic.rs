@@ -187,17 +187,9 @@ pub(crate) struct Place(pub(super) usize);
 pub(crate) struct Diagnostics {
     list: Vec<(Place, Diagnostic)>,
     more: usize,
-    lines: Vec<usize>,
 }
 
 impl Diagnostics {
-    /// Takes note of where the lines of the text begin.
-    pub(super) fn begin(&mut self, text: &str) {
-        self.lines = core::iter::once(0)
-            .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1))
-            .collect();
-    }
-
     /// How many there are so far, those that are not kept included.
     pub(super) fn count(&self) -> usize {
         self.list.len() + self.more
@@ -227,37 +219,12 @@ impl Diagnostics {
         ));
     }
 
-    /// The line, from 1, and the byte where it begins.
-    fn line_of(&self, place: Place) -> (u32, usize) {
-        let at = self.lines.partition_point(|begin| *begin <= place.0);
-        (
-            u32::try_from(at.max(1)).unwrap_or(u32::MAX),
-            self.lines.get(at.saturating_sub(1)).copied().unwrap_or(0),
-        )
-    }
-
-    /// Line and column of a place, both from 1.
-    pub(super) fn position(&self, text: &str, place: Place) -> (u32, u32) {
-        let (line, begin) = self.line_of(place);
-        (line, column(text, begin, place.0))
-    }
-
-    /// Everything, by place, with lines and columns.
+    /// Everything, by place, with lines and columns, which are counted on from one place to the next.
     pub(super) fn finish(mut self, text: &str) -> Vec<Diagnostic> {
         self.list.sort_by_key(|entry| entry.0);
-        // Columns are counted on from the last diagnostic, so that many on one long line stay cheap.
-        let (mut counted, mut columns) = (0, 1);
-        for index in 0..self.list.len() {
-            let Some(place) = self.list.get(index).map(|entry| entry.0) else { break };
-            let (line, begin) = self.line_of(place);
-            if begin > counted {
-                (counted, columns) = (begin, 1);
-            }
-            columns += column(text, counted, place.0) - 1;
-            counted = counted.max(place.0);
-            if let Some((_, diagnostic)) = self.list.get_mut(index) {
-                (diagnostic.line, diagnostic.column) = (line, columns);
-            }
+        let mut at = Position::default();
+        for (place, diagnostic) in &mut self.list {
+            (diagnostic.line, diagnostic.column) = at.go(text, *place);
         }
         let mut list: Vec<Diagnostic> = self.list.into_iter().map(|entry| entry.1).collect();
         if self.more > 0 {
@@ -276,9 +243,46 @@ impl Diagnostics {
     }
 }
 
-/// The column of a place, from 1, counted from a byte on its line.
-fn column(text: &str, from: usize, to: usize) -> u32 {
-    text.get(from..to).map_or(1, |before| u32::try_from(before.chars().count()).unwrap_or(u32::MAX - 1) + 1)
+/// A place whose line and column are known.
+#[derive(Debug)]
+struct Position {
+    at: usize,
+    line: u32,
+    column: u32,
+}
+
+impl Default for Position {
+    fn default() -> Self {
+        Self { at: 0, line: 1, column: 1 }
+    }
+}
+
+impl Position {
+    /// Goes on to a place that does not come earlier; line and column of it.
+    fn go(&mut self, text: &str, place: Place) -> (u32, u32) {
+        let to = place.0.min(text.len());
+        let between = text.as_bytes().get(self.at..to).unwrap_or_default();
+        let mut last = between;
+        for (count, part) in between.split(|byte| *byte == b'\n').enumerate() {
+            if count > 0 {
+                (self.line, self.column) = (add(self.line, 1), 1);
+            }
+            last = part;
+        }
+        // Every character has one byte that continues none.
+        self.column = add(self.column, last.iter().filter(|byte| **byte & 0xC0 != 0x80).count());
+        self.at = self.at.max(to);
+        (self.line, self.column)
+    }
+}
+
+/// Line and column of a place, both from 1.
+pub(super) fn position(text: &str, place: Place) -> (u32, u32) {
+    Position::default().go(text, place)
+}
+
+fn add(count: u32, more: usize) -> u32 {
+    count.saturating_add(u32::try_from(more).unwrap_or(u32::MAX))
 }
 
 /// Why a file cannot be loaded.

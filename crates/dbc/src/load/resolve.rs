@@ -1,108 +1,155 @@
-//! The usual attributes and labels become what they mean: cycle times, start values, special values, J1939.
+//! The usual attributes become what they mean: cycle times, start values, suspect parameters, J1939.
 //!
-//! *Invariant:* nothing is guessed from a name of a signal or a message; an attribute's default counts as if it were set.
-//! *Next:* `assemble.rs` asks; `../model/signal.rs` and `../model/message.rs` keep the answers.
+//! *Invariant:* nothing is guessed from a name of a signal or a message. An attribute's default counts as if it were set, but for special values, where a
+//! default would speak of every signal.
+//! *Next:* `special.rs` (values that stand for none), `finish.rs` (who asks).
 
 use core::time::Duration;
 
-use crate::Raw;
+use super::special;
 use crate::model::attribute::{AttributeObject, AttributeValue, Attributes};
-use crate::model::builder::DatabaseBuilder;
 use crate::model::signal::{Signal, ValueType};
-use crate::plan::mask;
+use crate::{CanId, Raw};
 
-/// The value of an attribute: set, or its default.
-fn value<'a>(
-    name: &str,
-    attributes: &'a Attributes,
-    object: AttributeObject,
-    database: &'a DatabaseBuilder,
-) -> Option<&'a AttributeValue> {
-    attributes.value(name).or_else(|| {
-        let definition = database
-            .definitions
-            .iter()
-            .find(|definition| definition.object == object && definition.name == name)?;
-        definition.default.as_ref()
-    })
+/// What the definitions of a database say of the usual attributes.
+#[derive(Debug)]
+pub(super) struct Usual<'a> {
+    cycle_time: Option<&'a AttributeValue>,
+    frame_format: Option<&'a AttributeValue>,
+    spn: Option<&'a AttributeValue>,
+    start_value: Option<&'a AttributeValue>,
+    is_j1939: bool,
+    is_nmea: bool,
 }
 
-/// `GenMsgCycleTime`, in milliseconds; 0 says nothing.
-pub(super) fn cycle_time(attributes: &Attributes, database: &DatabaseBuilder) -> Option<Duration> {
-    let milliseconds = value("GenMsgCycleTime", attributes, AttributeObject::Message, database)?.number()?;
-    Duration::try_from_secs_f64(milliseconds / 1000.0).ok().filter(|time| !time.is_zero())
-}
+impl<'a> Usual<'a> {
+    pub(super) fn new(definitions: &'a [crate::AttributeDefinition], attributes: &Attributes) -> Self {
+        let default = |name: &str, object| {
+            let definition =
+                definitions.iter().find(|definition| definition.object == object && definition.name == name);
+            definition.and_then(|definition| definition.default.as_ref())
+        };
+        let protocol =
+            attributes.value("ProtocolType").or_else(|| default("ProtocolType", AttributeObject::Database));
+        let protocol = protocol.and_then(AttributeValue::text).unwrap_or_default();
+        Self {
+            cycle_time: default("GenMsgCycleTime", AttributeObject::Message),
+            frame_format: default("VFrameFormat", AttributeObject::Message),
+            spn: default("SPN", AttributeObject::Signal),
+            start_value: default("GenSigStartValue", AttributeObject::Signal),
+            is_j1939: is_j1939_text(protocol),
+            is_nmea: is_nmea_text(protocol),
+        }
+    }
 
-/// `ProtocolType` says J1939 or NMEA 2000.
-pub(super) fn is_j1939(database: &DatabaseBuilder) -> bool {
-    let protocol = value("ProtocolType", &database.attributes, AttributeObject::Database, database);
-    protocol.and_then(AttributeValue::text).is_some_and(is_j1939_text)
+    /// `ProtocolType` says J1939 or NMEA 2000.
+    pub(super) fn is_j1939(&self) -> bool {
+        self.is_j1939
+    }
+
+    /// `GenMsgCycleTime`, in milliseconds; 0 says nothing.
+    pub(super) fn cycle_time(&self, attributes: &Attributes) -> Option<Duration> {
+        let milliseconds = attributes.value("GenMsgCycleTime").or(self.cycle_time)?.number()?;
+        Duration::try_from_secs_f64(milliseconds / 1000.0).ok().filter(|time| !time.is_zero())
+    }
+
+    /// `VFrameFormat` says that the message is a J1939 parameter group; where no message says anything, the database speaks for all.
+    pub(super) fn is_j1939_message(&self, attributes: &Attributes) -> bool {
+        match attributes.value("VFrameFormat").or(self.frame_format) {
+            Some(AttributeValue::Text(text)) => text.starts_with("J1939"),
+            Some(AttributeValue::Integer(3)) => true,
+            _ => self.is_j1939,
+        }
+    }
+
+    /// The rule by which the signals of a message say that they have no value.
+    pub(super) fn rule(&self, id: CanId, is_j1939: bool) -> special::Rule {
+        match is_j1939 && id.is_extended() {
+            false => special::Rule::None,
+            true if self.is_nmea => special::Rule::Nmea2000,
+            true => special::Rule::J1939,
+        }
+    }
+
+    /// What a signal's attributes and labels say: `SPN`, `GenSigStartValue`, special values.
+    pub(super) fn signal(&self, signal: &mut Signal, rule: special::Rule) {
+        let spn = signal.attributes.value("SPN").or(self.spn).and_then(AttributeValue::integer);
+        signal.spn = spn.and_then(|spn| u32::try_from(spn).ok()).filter(|spn| *spn != 0);
+        let start = signal.attributes.value("GenSigStartValue").or(self.start_value);
+        signal.start_value = start.and_then(number).and_then(|start| raw(signal.value_type, start));
+        special::find(signal, rule);
+    }
 }
 
 /// Whether a protocol's name means J1939 or what is built on it.
 pub(crate) fn is_j1939_text(text: &str) -> bool {
-    ["J1939", "J1939PG", "N2K", "NMEA2000"].iter().any(|known| text.eq_ignore_ascii_case(known))
+    ["J1939", "J1939PG"].iter().any(|known| text.eq_ignore_ascii_case(known)) || is_nmea_text(text)
 }
 
-/// `VFrameFormat` says that the message is a J1939 parameter group; where no message says anything, the database speaks for all.
-pub(super) fn is_j1939_message(attributes: &Attributes, database: &DatabaseBuilder) -> bool {
-    match value("VFrameFormat", attributes, AttributeObject::Message, database) {
-        Some(AttributeValue::Text(text)) => text.starts_with("J1939"),
-        Some(AttributeValue::Integer(3)) => true,
-        _ => database.is_j1939,
+fn is_nmea_text(text: &str) -> bool {
+    ["N2K", "NMEA2000"].iter().any(|known| text.eq_ignore_ascii_case(known))
+}
+
+/// The number of an attribute, which some files write as a text.
+fn number(value: &AttributeValue) -> Option<Number> {
+    match value {
+        AttributeValue::Integer(value) => Some(Number::Whole((*value).into())),
+        AttributeValue::Float(value) => Some(Number::Float(*value)),
+        AttributeValue::Text(text) => written(text).map(Number::Whole),
     }
 }
 
-/// What a signal's attributes and labels say: `SPN`, `GenSigStartValue`, special values.
-pub(super) fn signal(signal: &mut Signal, database: &DatabaseBuilder) {
-    let spn =
-        value("SPN", &signal.attributes, AttributeObject::Signal, database).and_then(AttributeValue::integer);
-    signal.spn = spn.and_then(|spn| u32::try_from(spn).ok()).filter(|spn| *spn != 0);
-    let start = value("GenSigStartValue", &signal.attributes, AttributeObject::Signal, database)
-        .and_then(AttributeValue::number);
-    signal.start_value = start.and_then(|start| raw(signal.value_type, start));
-    special_values(signal);
-}
-
-fn raw(value_type: ValueType, value: f64) -> Option<Raw> {
-    match value_type {
-        #[expect(clippy::cast_possible_truncation, reason = "a single holds a rounded value")]
-        ValueType::F32 => Some(Raw::F32(value as f32)),
-        ValueType::F64 => Some(Raw::F64(value)),
-        ValueType::Signed => crate::number::whole(value).map(Raw::Signed),
-        ValueType::Unsigned => {
-            crate::number::whole(value).and_then(|value| u64::try_from(value).ok()).map(Raw::Unsigned)
-        }
+/// A whole number as a text: decimal, or hexadecimal as `0xFF` or `FFh`.
+pub(super) fn written(text: &str) -> Option<i128> {
+    let text = text.trim();
+    let hexadecimal =
+        text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).or_else(|| text.strip_suffix(['h', 'H']));
+    match hexadecimal {
+        Some(digits) => u64::from_str_radix(digits, 16).ok().map(i128::from),
+        None => text.parse::<i64>().map(i128::from).or_else(|_| text.parse::<u64>().map(i128::from)).ok(),
     }
 }
 
-/// Labels that say "not available" count wherever they stand; labels that say "error" only at the top two values, because lower down they name a state.
-fn special_values(signal: &mut Signal) {
-    if signal.value_type.is_float() {
-        return;
-    }
-    let top = match signal.value_type {
-        ValueType::Signed => i128::from(mask(signal.length) >> 1),
-        _ => i128::from(mask(signal.length)),
+#[derive(Clone, Copy)]
+enum Number {
+    Whole(i128),
+    Float(f64),
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a float holds a rounded value"
+)]
+fn raw(value_type: ValueType, value: Number) -> Option<Raw> {
+    let whole = match value {
+        Number::Whole(value) => Some(value),
+        Number::Float(value) => crate::number::whole(value).map(i128::from),
     };
-    for (value, label) in signal.choices.iter() {
-        let label = label.trim().to_ascii_lowercase().replace(['_', '-'], " ");
-        match label.as_str() {
-            "sna"
-            | "signal not available"
-            | "not available"
-            | "na"
-            | "n/a"
-            | "not avail"
-            | "signal not avail"
-            | "data not available"
-            | "unavailable" => signal.not_available.push(value),
-            "error" | "error indicator" | "err" | "signal error" | "fault"
-                if value >= top - 1 && signal.length > 1 =>
-            {
-                signal.error_values.push(value);
-            }
-            _ => {}
-        }
+    let float = match value {
+        Number::Whole(value) => value as f64,
+        Number::Float(value) => value,
+    };
+    match value_type {
+        ValueType::F32 => Some(Raw::F32(float as f32)),
+        ValueType::F64 => Some(Raw::F64(float)),
+        ValueType::Signed => whole.and_then(|value| i64::try_from(value).ok()).map(Raw::Signed),
+        ValueType::Unsigned => whole.and_then(|value| u64::try_from(value).ok()).map(Raw::Unsigned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_numbers() {
+        let all = ["255", " 0xFF ", "FFh", "0Xff", "-1", "FFFFFFFFFFFFFFFFh", "h", "", "FF", "1.5", "0x"]
+            .map(written);
+        let top = Some(i128::from(u64::MAX));
+        assert_eq!(
+            all,
+            [Some(255), Some(255), Some(255), Some(255), Some(-1), top, None, None, None, None, None]
+        );
     }
 }

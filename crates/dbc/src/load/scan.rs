@@ -61,13 +61,55 @@ pub(super) struct Scan<'t> {
     last: usize,
 }
 
-const fn is_delimiter(byte: u8) -> bool {
-    matches!(byte, b':' | b';' | b',' | b'|' | b'@' | b'(' | b')' | b'[' | b']' | b'"')
+/// Space, and control characters that some editors leave behind.
+const SPACE: u8 = 1;
+const DELIMITER: u8 = 2;
+/// A letter, a digit or an underscore.
+const IDENTIFIER: u8 = 4;
+const DIGIT: u8 = 8;
+
+/// What each byte is.
+const CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "a byte is an index of 256, and this runs when the crate is compiled"
+        )]
+        let class = &mut classes[byte as usize];
+        *class = match byte {
+            0..=b' ' | 0x7F => SPACE,
+            b':' | b';' | b',' | b'|' | b'@' | b'(' | b')' | b'[' | b']' | b'"' => DELIMITER,
+            b'0'..=b'9' => IDENTIFIER | DIGIT,
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => IDENTIFIER,
+            _ => 0,
+        };
+        if byte == u8::MAX {
+            return classes;
+        }
+        byte += 1;
+    }
 }
 
-/// Space, and control characters that some editors leave behind.
-const fn is_space(byte: u8) -> bool {
-    byte <= b' ' || byte == 0x7F
+fn class(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
+fn is_delimiter(byte: u8) -> bool {
+    class(byte) == DELIMITER
+}
+
+fn is_space(byte: u8) -> bool {
+    class(byte) == SPACE
+}
+
+/// Whether a name is a C identifier.
+pub(super) fn is_identifier(name: &str) -> bool {
+    name.bytes().all(|byte| class(byte) & IDENTIFIER != 0)
+        && name.bytes().next().is_none_or(|first| class(first) & DIGIT == 0)
 }
 
 impl<'t> Scan<'t> {
@@ -101,12 +143,22 @@ impl<'t> Scan<'t> {
         self.text.get(from..to).unwrap_or_default()
     }
 
+    /// The bytes from a place on.
+    fn rest(&self, from: usize) -> &'t [u8] {
+        self.text.as_bytes().get(from..).unwrap_or_default()
+    }
+
+    /// How far a character is from a place.
+    fn find(&self, from: usize, wanted: char) -> Option<usize> {
+        self.text.get(from..)?.find(wanted)
+    }
+
     /// Skips space and line ends, and comments in the manner of C++.
+    #[inline]
     pub(super) fn space(&mut self) {
         loop {
-            while self.byte(self.at).is_some_and(is_space) {
-                self.at += 1;
-            }
+            let rest = self.rest(self.at);
+            self.at += rest.iter().position(|byte| !is_space(*byte)).unwrap_or(rest.len());
             if self.byte(self.at) != Some(b'/') || self.byte(self.at + 1) != Some(b'/') {
                 return;
             }
@@ -116,9 +168,8 @@ impl<'t> Scan<'t> {
 
     /// Skips space on this line.
     fn blank(&mut self) {
-        while self.byte(self.at).is_some_and(|byte| is_space(byte) && byte != b'\n') {
-            self.at += 1;
-        }
+        let rest = self.rest(self.at);
+        self.at += rest.iter().position(|byte| !is_space(*byte) || *byte == b'\n').unwrap_or(rest.len());
     }
 
     /// Whether nothing is left on this line.
@@ -134,8 +185,7 @@ impl<'t> Scan<'t> {
 
     /// The end of the line that holds this byte.
     fn line_end(&self, from: usize) -> usize {
-        let rest = self.text.as_bytes().get(from..).unwrap_or_default();
-        rest.iter().position(|byte| *byte == b'\n').map_or(self.text.len(), |length| from + length)
+        self.find(from, '\n').map_or(self.text.len(), |length| from + length)
     }
 
     /// The rest of the line from a place.
@@ -173,9 +223,8 @@ impl<'t> Scan<'t> {
     pub(super) fn word_or_none(&mut self) -> Option<(Place, &'t str)> {
         self.space();
         let from = self.at;
-        while self.byte(self.at).is_some_and(|byte| !is_space(byte) && !is_delimiter(byte)) {
-            self.at += 1;
-        }
+        let rest = self.rest(from);
+        self.at += rest.iter().position(|byte| class(*byte) & (SPACE | DELIMITER) != 0).unwrap_or(rest.len());
         if self.at == from {
             return None;
         }
@@ -208,9 +257,8 @@ impl<'t> Scan<'t> {
     pub(super) fn digits(&mut self, what: &'static str) -> Result<&'t str, Fail> {
         self.space();
         let from = self.at;
-        while self.byte(self.at).is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
+        let rest = self.rest(from);
+        self.at += rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
         if self.at == from {
             return Err(self.fail(what));
         }
@@ -223,32 +271,19 @@ impl<'t> Scan<'t> {
         self.expect(b'"', what)?;
         let from = self.at;
         let mut escaped = false;
-        loop {
-            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            match rest.iter().position(|byte| *byte == b'"') {
-                None => {
-                    self.at = self.text.len();
-                    return Err(Fail {
-                        place: Place(from.saturating_sub(1)),
-                        what: "the text is not closed",
-                        at_end: true,
-                    });
-                }
-                Some(length) => {
-                    let quote = self.at + length;
-                    self.at = quote + 1;
-                    if length > 0 && self.byte(quote - 1) == Some(b'\\')
-                        || length == 0 && quote > from && self.byte(quote - 1) == Some(b'\\')
-                    {
-                        escaped = true;
-                        continue;
-                    }
-                    self.last = self.at;
-                    let text = self.slice(from, quote);
-                    return Ok(if escaped { Cow::Owned(unescape(text)) } else { Cow::Borrowed(text) });
-                }
+        while let Some(length) = self.find(self.at, '"') {
+            let quote = self.at + length;
+            self.at = quote + 1;
+            if quote > from && self.byte(quote - 1) == Some(b'\\') {
+                escaped = true;
+                continue;
             }
+            self.last = self.at;
+            let text = self.slice(from, quote);
+            return Ok(if escaped { Cow::Owned(unescape(text)) } else { Cow::Borrowed(text) });
         }
+        self.at = self.text.len();
+        Err(Fail { place: Place(from.saturating_sub(1)), what: "the text is not closed", at_end: true })
     }
 
     /// The next line after a place that begins with a keyword, if there is one.
@@ -322,7 +357,7 @@ impl<'t> Scan<'t> {
 }
 
 pub(super) fn is_keyword(word: &str) -> bool {
-    KEYWORDS.contains(&word)
+    (word.ends_with('_') || matches!(word, "VERSION" | "FILTER")) && KEYWORDS.contains(&word)
 }
 
 fn unescape(text: &str) -> String {

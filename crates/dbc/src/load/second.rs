@@ -9,7 +9,7 @@ use std::format;
 use can_dbc::{Dbc, DbcError};
 use can_dbc_pest::{DbcParser, Pair, Parser as _, Rule};
 
-use super::agree::{self, Said, Unlike};
+use super::agree::{self, Said, Unlike, last};
 use super::diagnostic::{Code, Diagnostics, Place, Severity};
 use super::statement::Statements;
 
@@ -88,7 +88,8 @@ impl SecondReader {
             Err(Unlike::Once) => {}
             Err(Unlike::Other(what, theirs)) => {
                 let line = text.lines().next().unwrap_or_default();
-                let action = format!("kept as the text says it: a second reader takes its {what} for {theirs}");
+                let action =
+                    format!("kept as the text says it: a second reader takes its {what} for {theirs}");
                 diagnostics.report(Code::ReadersDisagree, Severity::Notice, place, line, action);
             }
         }
@@ -98,7 +99,7 @@ impl SecondReader {
 /// Reads one statement again, by the rule for its kind alone, and compares it with the first reading, which is the last of its kind.
 fn again(word: &str, text: &str, read: &Statements<'_>) -> Said {
     match word {
-        "BO_" => agree::message(last(&read.messages)?, &by_rule(Rule::message, text)?),
+        "BO_" => agree::message(read, &by_rule(Rule::message, text)?),
         "BO_TX_BU_" => agree::senders(last(&read.senders)?, &by_rule(Rule::message_transmitter, text)?),
         "CM_" => agree::comment(last(&read.comments)?, &by_rule(Rule::comment, text)?),
         "BA_DEF_" => agree::definition(last(&read.definitions)?, &by_rule(Rule::attr_def, text)?),
@@ -108,18 +109,16 @@ fn again(word: &str, text: &str, read: &Statements<'_>) -> Said {
         "BA_REL_" => agree::relation(last(&read.attributes)?, &by_rule(Rule::ba_rel, text)?),
         // This kind alone has no type of its own outside the whole file's.
         "BA_" => agree::attribute(last(&read.attributes)?, &Dbc::try_from(text).map_err(|_| Unlike::Once)?),
-        "VAL_" => agree::labels_of(last(&read.labels)?, &by_rule(Rule::value_table_def, text)?),
-        "VAL_TABLE_" => agree::table(last(&read.tables)?, &by_rule(Rule::value_table, text)?),
+        "VAL_" => agree::labels_of(read, &by_rule(Rule::value_table_def, text)?),
+        "VAL_TABLE_" => agree::table(read, &by_rule(Rule::value_table, text)?),
         "SIG_VALTYPE_" => agree::float(last(&read.floats)?, &by_rule(Rule::signal_value_type, text)?),
         "SG_MUL_VAL_" => agree::multiplexed(last(&read.multiplexed)?, &by_rule(Rule::sg_mul_val, text)?),
         "SIG_GROUP_" => agree::group(last(&read.groups)?, &by_rule(Rule::signal_group, text)?),
-        "ENVVAR_DATA_" => agree::environment_data(last(&read.environment_data)?, &by_rule(Rule::env_var_data, text)?),
+        "ENVVAR_DATA_" => {
+            agree::environment_data(last(&read.environment_data)?, &by_rule(Rule::env_var_data, text)?)
+        }
         _ => Err(Unlike::Once),
     }
-}
-
-fn last<T>(list: &[T]) -> Result<&T, Unlike> {
-    list.last().ok_or(Unlike::Once)
 }
 
 /// What the second reader makes of a text that one of its rules must take whole.
@@ -142,7 +141,6 @@ mod tests {
         let (mut first, mut diagnostics) = (Diagnostics::default(), Diagnostics::default());
         let (read, _) = parse::parse(read, &mut first).expect("a statement");
         assert_eq!(first.count(), 0);
-        diagnostics.begin(again);
         let mut second = SecondReader::default();
         second.compare(word, Place(0), again, &read, &mut diagnostics);
         (second.agreed(), diagnostics.count())

@@ -21,8 +21,15 @@ pub(crate) struct At<T> {
     pub(crate) value: T,
 }
 
-/// `VAL_`, `VAL_TABLE_`: values and labels.
-pub(crate) type Labels<'t> = Vec<(i128, Cow<'t, str>)>;
+/// A value and its label.
+pub(crate) type Label<'t> = (i128, Cow<'t, str>);
+
+/// Where names or labels are in the list of all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    from: usize,
+    to: usize,
+}
 
 /// `BO_`
 #[derive(Debug)]
@@ -50,7 +57,8 @@ pub(crate) struct SignalLine<'t> {
     pub(crate) offset: f64,
     pub(crate) range: Option<(f64, f64)>,
     pub(crate) unit: Cow<'t, str>,
-    pub(crate) receivers: Vec<&'t str>,
+    /// Among the [`names`](Statements::names).
+    pub(crate) receivers: Span,
 }
 
 /// What a comment or an attribute is about.
@@ -106,7 +114,7 @@ pub(crate) struct AttributeLine<'t> {
 pub(crate) struct LabelLine<'t> {
     pub(crate) place: Place,
     pub(crate) target: Target<'t>,
-    pub(crate) labels: Labels<'t>,
+    pub(crate) labels: Span,
 }
 
 /// `SIG_VALTYPE_`
@@ -150,7 +158,7 @@ pub(crate) struct GroupLine<'t> {
 #[derive(Debug)]
 pub(crate) struct TableLine<'t> {
     pub(crate) name: &'t str,
-    pub(crate) labels: Labels<'t>,
+    pub(crate) labels: Span,
 }
 
 /// `EV_`
@@ -197,11 +205,53 @@ pub(crate) struct Statements<'t> {
     pub(crate) bit_timing: &'t str,
     pub(crate) has_bit_timing: bool,
     pub(crate) has_nodes: bool,
+    /// Names of receivers, one signal's after another's.
+    names: Vec<&'t str>,
+    /// Values and labels, one statement's after another's.
+    entries: Vec<Label<'t>>,
     /// Obsolete statements, as written, with their semicolon.
     pub(crate) others: Vec<&'t str>,
 }
 
-impl Statements<'_> {
+impl<'t> Statements<'t> {
+    /// The names that a signal lists.
+    pub(crate) fn names(&self, span: Span) -> &[&'t str] {
+        self.names.get(span.from..span.to).unwrap_or_default()
+    }
+
+    /// The labels that a statement lists.
+    pub(crate) fn entries(&self, span: Span) -> &[Label<'t>] {
+        self.entries.get(span.from..span.to).unwrap_or_default()
+    }
+
+    /// How many names there are.
+    pub(super) fn name_count(&self) -> usize {
+        self.names.len()
+    }
+
+    /// How many labels there are.
+    pub(super) fn entry_count(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn add_name(&mut self, name: &'t str) {
+        self.names.push(name);
+    }
+
+    pub(super) fn add_entry(&mut self, value: i128, label: Cow<'t, str>) {
+        self.entries.push((value, label));
+    }
+
+    /// The names since there were so many.
+    pub(super) fn names_from(&self, from: usize) -> Span {
+        Span { from, to: self.names.len() }
+    }
+
+    /// The labels since there were so many.
+    pub(super) fn entries_from(&self, from: usize) -> Span {
+        Span { from, to: self.entries.len() }
+    }
+
     /// Makes one pseudo message of all that the file has.
     pub(crate) fn gather_independent(&mut self) {
         let mut signals = Vec::new();

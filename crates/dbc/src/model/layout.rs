@@ -28,6 +28,56 @@ impl Signal {
     }
 }
 
+/// The bits of a payload of up to 64 bytes that a signal has, the top bit of byte 0 first.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mask([u64; 8]);
+
+impl Mask {
+    /// `None` where the signal goes beyond 64 bytes.
+    fn new(signal: &Signal) -> Option<Self> {
+        let mut mask = Self::default();
+        if signal.length == 0 || signal.start >= 512 || signal.length > 512 {
+            return None;
+        }
+        match signal.byte_order {
+            ByteOrder::BigEndian => {
+                let first = signal.start / 8 * 8 + 7 - signal.start % 8;
+                mask.run(first, signal.length)?;
+            }
+            ByteOrder::LittleEndian => {
+                let (start, end) = (signal.start, signal.start + signal.length);
+                let mut at = start;
+                while at < end {
+                    // The part of one byte, whose bits are counted from its top.
+                    let stop = end.min(at / 8 * 8 + 8);
+                    mask.run(at / 8 * 8 + 8 - (stop - at / 8 * 8), stop - at)?;
+                    at = stop;
+                }
+            }
+        }
+        Some(mask)
+    }
+
+    /// Adds so many bits from one on.
+    fn run(&mut self, mut from: u32, mut length: u32) -> Option<()> {
+        while length > 0 {
+            let (at, count) = (from % 64, length.min(64 - from % 64));
+            let word = self.0.get_mut((from / 64) as usize)?;
+            *word |= (u64::MAX << (64 - count)) >> at;
+            (from, length) = (from + count, length - count);
+        }
+        Some(())
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(a, b)| a & b != 0)
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a |= b);
+    }
+}
+
 impl Message {
     /// Whether all bits of a signal lie inside the message.
     pub fn holds(&self, index: SignalIndex) -> bool {
@@ -38,6 +88,32 @@ impl Message {
     ///
     /// In a message with thousands of signals on the same bits, not every pair is compared.
     pub fn overlaps(&self) -> Vec<(SignalIndex, SignalIndex)> {
+        let masks: Option<Vec<Mask>> = self.signals.iter().map(Mask::new).collect();
+        match masks {
+            Some(masks) => self.overlaps_by_mask(&masks),
+            None => self.overlaps_by_bit(),
+        }
+    }
+
+    /// Compares whole payloads: no bit is looked at alone, and most messages end after one pass.
+    fn overlaps_by_mask(&self, masks: &[Mask]) -> Vec<(SignalIndex, SignalIndex)> {
+        let mut seen = Mask::default();
+        let mut found = Vec::new();
+        let mut pairs = 0;
+        for ((index, _), mask) in self.indexed_signals().zip(masks) {
+            if seen.meets(mask) && pairs < MAX_PAIRS {
+                let earlier = (0..).map(SignalIndex).zip(masks.iter().take(index.position()));
+                let other = earlier
+                    .inspect(|_| pairs += 1)
+                    .find(|(earlier, other)| other.meets(mask) && self.together(*earlier, index));
+                found.extend(other.map(|(other, _)| (other, index)));
+            }
+            seen.add(mask);
+        }
+        found
+    }
+
+    fn overlaps_by_bit(&self) -> Vec<(SignalIndex, SignalIndex)> {
         let mut owners: BTreeMap<u32, Vec<SignalIndex>> = BTreeMap::new();
         let mut found = Vec::new();
         let mut pairs = 0;
@@ -88,6 +164,26 @@ mod tests {
         assert_eq!(little.bit_positions().collect::<Vec<_>>(), [4, 5, 6, 7, 8, 9]);
         let big = Signal::new("b", 2, 5).with_byte_order(ByteOrder::BigEndian);
         assert_eq!(big.bit_positions().collect::<Vec<_>>(), [14, 15, 0, 1, 2]);
+    }
+
+    #[test]
+    fn masks_are_bits() {
+        for (start, length, order) in (0..520).step_by(3).flat_map(|start| {
+            [1_u32, 7, 8, 9, 16, 31, 64, 65, 500].into_iter().flat_map(move |length| {
+                [(start, length, ByteOrder::LittleEndian), (start, length, ByteOrder::BigEndian)]
+            })
+        }) {
+            let signal = Signal::new("S", start, length).with_byte_order(order);
+            let bits: Vec<u32> = signal.bit_positions().collect();
+            let mask = Mask::new(&signal);
+            assert_eq!(mask.is_some(), bits.iter().all(|bit| *bit < 512), "{start} {length} {order:?}");
+            let Some(mask) = mask else { continue };
+            for bit in 0..512 {
+                let at = bit / 8 * 8 + 7 - bit % 8;
+                let set = mask.0[at as usize / 64] >> (63 - at % 64) & 1 == 1;
+                assert_eq!(set, bits.contains(&bit), "{start} {length} {order:?} {bit}");
+            }
+        }
     }
 
     #[test]

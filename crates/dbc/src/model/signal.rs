@@ -111,8 +111,8 @@ pub struct Signal {
     pub(crate) attributes: Attributes,
     pub(crate) spn: Option<u32>,
     pub(crate) start_value: Option<Raw>,
-    pub(crate) not_available: Vec<i128>,
-    pub(crate) error_values: Vec<i128>,
+    pub(crate) not_available: Vec<(i128, i128)>,
+    pub(crate) error_values: Vec<(i128, i128)>,
 }
 
 impl Signal {
@@ -238,14 +238,28 @@ impl Signal {
     /// Sets the raw values that mean "not available".
     #[must_use]
     pub fn with_not_available(mut self, raw: impl IntoIterator<Item = i128>) -> Self {
-        self.not_available = raw.into_iter().collect();
+        self.not_available = raw.into_iter().map(|value| (value, value)).collect();
         self
     }
 
     /// Sets the raw values that mean "error".
     #[must_use]
     pub fn with_error_values(mut self, raw: impl IntoIterator<Item = i128>) -> Self {
-        self.error_values = raw.into_iter().collect();
+        self.error_values = raw.into_iter().map(|value| (value, value)).collect();
+        self
+    }
+
+    /// Adds a range of raw values that mean "not available", both ends included.
+    #[must_use]
+    pub fn with_not_available_range(mut self, from: i128, to: i128) -> Self {
+        self.not_available.push((from, to));
+        self
+    }
+
+    /// Adds a range of raw values that mean "error", both ends included.
+    #[must_use]
+    pub fn with_error_range(mut self, from: i128, to: i128) -> Self {
+        self.error_values.push((from, to));
         self
     }
 
@@ -350,13 +364,29 @@ impl Signal {
         self.start_value
     }
 
-    /// The raw values that mean "not available".
-    pub fn not_available(&self) -> &[i128] {
+    /// The raw values that mean "not available", as ranges with both ends included.
+    ///
+    /// A loaded database takes them from
+    /// - the attribute `GenSigSNA`, as a number or a text (`255`, `0xFF`, `FFh`);
+    /// - labels: `SNA` alone or as the last word (`LIGHT_SNA`), `not available` and `unavailable` alone or of the signal, the data or the value; `N/A`
+    ///   where it labels one of the two largest values. Words may be apart by space, `_`, `-` or a capital, and letters small or capital;
+    /// - SAE J1939-71, in messages that the attributes `VFrameFormat` or `ProtocolType` call J1939, for unsigned signals of 2 to 32 bits: all ones, and of
+    ///   8, 12, 16 … 32 bits everything that begins with `FF`. For NMEA 2000 it is the largest value alone, signed or not. A label on such a value
+    ///   that says something else goes first, and multiplexers have none.
+    ///
+    /// Signals of one bit and floats have no special values, and a device's state (`DOOR_FAULT`, `Radar unavailable`) is a value.
+    pub fn not_available(&self) -> &[(i128, i128)] {
         &self.not_available
     }
 
-    /// The raw values that mean "error".
-    pub fn error_values(&self) -> &[i128] {
+    /// The raw values that mean "error", as ranges with both ends included.
+    ///
+    /// A loaded database takes them from
+    /// - the attributes `GenSigInvalidValue` and `SigInvalidValue`, where they are set for the signal (a default would speak of every signal);
+    /// - labels: `Error indicator`, `Signal error`, `Signal invalid`, `Invalid value`; `Error` and `Invalid` where they label one of the two largest
+    ///   values and no label of the table says `No error`;
+    /// - SAE J1939-71, as for [`not_available`](Self::not_available): one less than all ones, or what begins with `FE`.
+    pub fn error_values(&self) -> &[(i128, i128)] {
         &self.error_values
     }
 
@@ -366,8 +396,8 @@ impl Signal {
             return Availability::Available;
         }
         match raw.integer() {
-            Some(value) if self.not_available.contains(&value) => Availability::NotAvailable,
-            Some(value) if self.error_values.contains(&value) => Availability::Error,
+            Some(value) if holds(&self.not_available, value) => Availability::NotAvailable,
+            Some(value) if holds(&self.error_values, value) => Availability::Error,
             _ => Availability::Available,
         }
     }
@@ -384,4 +414,8 @@ impl Signal {
         };
         self.choices.label(value)
     }
+}
+
+fn holds(ranges: &[(i128, i128)], value: i128) -> bool {
+    ranges.iter().any(|(from, to)| (*from..=*to).contains(&value))
 }
