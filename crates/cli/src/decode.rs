@@ -6,20 +6,19 @@
 mod render;
 
 use crate::output::{FlushFirst, Output};
-use crate::{Failure, Format, database, tell};
+use crate::{Failure, Format, database, input, tell};
 use clap::{Args, ValueEnum};
 use coachwork_can::Frame;
 use coachwork_can::log::{LogError, LogReader};
 use coachwork_dbc::{Database, DecodeError, Match};
 use render::Render;
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 /// Decode a log, or a pipe from candump, to named values.
 ///
-/// The log may be candump's (candump -L, or the screen form) or the CSV of GVRET and SavvyCAN. Frames that do not decode are skipped and
-/// counted on standard error; lines that are no frames are named there, and make the exit status 1.
+/// The log may be of any format that is read, known by its content, in gzip or not. Frames that do not decode are skipped and counted on
+/// standard error; records that are no frames are named there, and make the exit status 1.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(
@@ -78,34 +77,22 @@ struct Tally {
     bad_lines: u64,
 }
 
-/// How many bad lines are named one by one.
-const NAMED: u64 = 10;
-
 impl Decode {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let database = database::load(&self.database, self.strict)?;
         let output = Output::new();
+        let name = self.log.display().to_string();
         if self.log == Path::new("-") {
             let input = FlushFirst { input: std::io::stdin().lock(), output: output.clone() };
-            self.decode(
-                &database,
-                LogReader::new("standard input", BufReader::with_capacity(1 << 16, input)),
-                &output,
-            )
-        } else {
-            let name = self.log.display();
-            let open = File::open(&self.log).and_then(|file| Ok((file.metadata()?.is_dir(), file)));
-            let (is_directory, file) = open.map_err(|error| Failure::Message(format!("{name}: {error}")))?;
-            if is_directory {
-                return Err(Failure::Message(format!("{name}: is a directory")));
-            }
-            let input = FlushFirst { input: file, output: output.clone() };
-            self.decode(
-                &database,
-                LogReader::new(&name.to_string(), BufReader::with_capacity(1 << 16, input)),
-                &output,
-            )
+            let input = BufReader::with_capacity(1 << 16, input);
+            return self.decode(&database, LogReader::new("standard input", input), &output);
         }
+        if input::is_regular(&self.log)? {
+            let log = LogReader::open(&self.log).map_err(|error| Failure::Message(error.to_string()))?;
+            return self.decode(&database, log, &output);
+        }
+        let input = FlushFirst { input: input::open(&self.log)?, output: output.clone() };
+        self.decode(&database, LogReader::new(&name, BufReader::with_capacity(1 << 16, input)), &output)
     }
 
     fn decode<R: BufRead>(
@@ -164,7 +151,7 @@ fn bad_line(error: &LogError, tally: &mut Tally, output: &Output) -> Result<(), 
         return Err(Failure::Message(error.to_string()));
     }
     tally.bad_lines += 1;
-    if tally.bad_lines <= NAMED {
+    if tally.bad_lines <= input::NAMED {
         tell(error);
     }
     Ok(())
@@ -188,11 +175,6 @@ impl Tally {
             let skipped = self.unknown + short + multiplexer + self.no_data;
             tell(format_args!("{name}: {} frames, {skipped} skipped: {}", self.frames, parts.join(", ")));
         }
-        if self.bad_lines == 0 {
-            return Ok(());
-        }
-        let lines = if self.bad_lines == 1 { "line is no frame" } else { "lines are no frames" };
-        tell(format_args!("{name}: {} {lines}", self.bad_lines));
-        Err(Failure::Told)
+        input::tell_bad(name, self.bad_lines)
     }
 }

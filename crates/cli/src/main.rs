@@ -2,12 +2,15 @@
 //!
 //! *Invariant:* results go to standard output, everything else to standard error; 0 is success, 1 a failure or bad input, 2 a wrong
 //! command line; a reader that goes away (`| head`) ends it quietly.
-//! *Next:* `decode.rs`, `dump.rs`, `lint.rs`, `diff.rs`, `tree.rs` (the commands), `database.rs`, `number.rs`, `output.rs` (what they share).
+//! *Next:* `decode.rs`, `convert.rs`, `dump.rs`, `lint.rs`, `diff.rs`, `tree.rs` (the commands), `database.rs`, `input.rs`, `number.rs`, `output.rs`
+//! (what they share).
 
+mod convert;
 mod database;
 mod decode;
 mod diff;
 mod dump;
+mod input;
 mod lint;
 mod number;
 mod output;
@@ -28,6 +31,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Convert(convert::Convert),
     Decode(decode::Decode),
     Diff(diff::Compare),
     Dump(dump::Dump),
@@ -68,6 +72,7 @@ impl fmt::Display for Failure {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Convert(convert) => convert.run(),
         Command::Decode(decode) => decode.run(),
         Command::Diff(diff) => diff.run(),
         Command::Dump(dump) => dump.run(),

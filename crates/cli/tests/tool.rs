@@ -126,13 +126,13 @@ fn bad_lines_are_named_and_the_others_decode() {
             "coachwork: bad.log:1:1: not a frame in any form this reads",
             "coachwork: bad.log:3:16: the payload is not hexadecimal bytes",
             "coachwork: bad.log:4:4097: the line is longer than 4096 bytes",
-            "coachwork: bad.log: 3 lines are no frames",
+            "coachwork: bad.log: 3 records are no frames",
         ]
     );
     assert_eq!(code, 1);
     let (_, err, code) = run("bad", &["decode", "car.dbc"], &b"noise\n".repeat(1000));
     assert_eq!((err.lines().count(), code), (11, 1));
-    assert!(err.ends_with("standard input: 1000 lines are no frames\n"), "{err}");
+    assert!(err.ends_with("standard input: 1000 records are no frames\n"), "{err}");
 }
 
 #[test]
