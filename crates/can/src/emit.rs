@@ -242,7 +242,12 @@ impl Emit {
                 Some(due) if due.saturating_add(cycle) > now => due.saturating_add(cycle),
                 _ => now.saturating_add(cycle),
             });
-            sink.send(&frame.with_time(clock.now()).with_direction(Some(Direction::Transmitted))).await?;
+            let frame = frame.with_time(clock.now()).with_direction(Some(Direction::Transmitted));
+            match sink.send(&frame).await {
+                // What is true when the bus is back is said then.
+                Err(BusError::Down(_)) => message.changed = true,
+                sent => sent?,
+            }
         }
         Ok(())
     }

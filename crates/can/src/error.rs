@@ -21,7 +21,8 @@ pub(crate) fn encode_error(error: &EncodeError) -> Error {
 pub(crate) fn bus_error(error: BusError, bus: &str) -> Error {
     let kind = match error {
         BusError::Full => ErrorKind::Limit,
-        BusError::Closed | BusError::Io(_) => ErrorKind::Unavailable,
+        BusError::Down(_) | BusError::Closed | BusError::Io(_) => ErrorKind::Unavailable,
+        BusError::NotCarried(_) => ErrorKind::Unsupported,
         BusError::Log(_) => ErrorKind::Other,
     };
     Error::new(kind, error.to_string()).reported_by(bus.to_owned()).caused_by(error)

@@ -230,6 +230,11 @@ impl Link {
                 ));
                 return Ok(());
             }
+            if let Some(gap) = batch.gap().filter(|gap| gap.until.is_none()) {
+                // The link comes back, and what the bus then says is published again.
+                let why = format!("{}: {}", self.source.name(), gap.why);
+                self.board.withdraw_all(&Reason::because(ReasonKind::Link, why));
+            }
             self.fold(&batch, &mut points);
             batch.clear();
             if self.source.waits() {

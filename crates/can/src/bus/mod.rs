@@ -2,13 +2,25 @@
 //!
 //! *Invariant:* everything is bounded and nothing is lost silently: a batch counts what its source lost, a full sink says so or makes its
 //! caller wait.
-//! *Next:* `virtual_bus.rs` (in process), `replay.rs` (a log as a source), `vehicle.rs` and `emit.rs` (who uses them).
+//! *Next:* `link.rs` (a bus that is dialled, and dialled again), `virtual_bus.rs` (in process), `replay.rs` (a log as a source), `vehicle.rs` and `emit.rs` (who uses them).
 
+mod batch;
+mod filter;
+mod gateway;
+mod link;
 mod name;
+mod port;
 mod replay;
+pub mod slcan;
+pub mod socketcand;
 mod virtual_bus;
 
+pub use batch::{Batch, Gap};
+pub use filter::{IdFilter, IdFilterError, IdFilters};
+pub use gateway::{BusGateway, GatewayCounts, Passage};
+pub use link::{Link, LinkCounts, LinkOptions, LinkState, WhenFull};
 pub use name::{BusName, BusNameError, SlcanName, SlcanPort, SocketCanName, SocketcandName};
+pub use port::{ByteStream, Carries, Dial, DialStream, Intake, NotCarried, Port};
 pub use replay::LogSource;
 pub use virtual_bus::VirtualBus;
 
@@ -23,8 +35,8 @@ use std::sync::Arc;
 /// Where frames come from: a bus, or a log. Object-safe.
 #[async_trait]
 pub trait FrameSource: Debug + Send + 'static {
-    /// Appends at least one frame to `batch`, waiting for it, and as many more as are there without waiting and fit.
-    /// A batch that is left empty says that the source has ended.
+    /// Appends at least one frame to `batch`, waiting for it, and as many more as are there without waiting and fit; or tells of a
+    /// [`Gap`]. A batch that is left empty says that the source has ended.
     ///
     /// Cancel-safe: a dropped call has lost no frame; what it appended is in the batch.
     ///
@@ -54,7 +66,7 @@ pub trait FrameSink: Debug + Send + Sync + 'static {
     /// Sends a frame, waiting for room. A dropped call has sent it or not.
     ///
     /// # Errors
-    /// What keeps the frame from the bus.
+    /// What keeps the frame from the bus; [`BusError::Down`] at once where the link to it is down.
     async fn send(&self, frame: &Frame) -> Result<(), BusError>;
 }
 
@@ -65,6 +77,12 @@ pub enum BusError {
     /// There is no room for a frame now.
     #[error("the bus has no room for another frame now")]
     Full,
+    /// The link to the bus is down, and is being made again. The frame was not sent, and is not sent later.
+    #[error("the link to the bus is down: {0}")]
+    Down(Arc<str>),
+    /// A bus of this kind does not carry frames of this kind.
+    #[error(transparent)]
+    NotCarried(#[from] NotCarried),
     /// Nobody is at the other side any more.
     #[error("nobody is on the bus any more")]
     Closed,
@@ -79,6 +97,7 @@ pub enum BusError {
 /// Both directions of a bus, or one: frames are read, and perhaps sent.
 #[derive(Debug)]
 pub struct Bus {
+    link: Option<Link>,
     pub(crate) source: Box<dyn FrameSource>,
     pub(crate) sink: Option<Arc<dyn FrameSink>>,
 }
@@ -86,85 +105,33 @@ pub struct Bus {
 impl Bus {
     /// A bus that is read and written.
     pub fn new(source: impl FrameSource, sink: impl FrameSink) -> Self {
-        Self { source: Box::new(source), sink: Some(Arc::new(sink)) }
+        Self { source: Box::new(source), sink: Some(Arc::new(sink)), link: None }
     }
 
     /// A bus, or a log, that is only read: nothing can be sent.
     pub fn read_only(source: impl FrameSource) -> Self {
-        Self { source: Box::new(source), sink: None }
+        Self { source: Box::new(source), sink: None, link: None }
+    }
+
+    /// The same bus without its sending side.
+    #[must_use]
+    pub fn listening(mut self) -> Self {
+        self.sink = None;
+        self
+    }
+
+    /// Where the link to the bus stands and what it counted, for a bus that has one.
+    pub fn link(&self) -> Option<&Link> {
+        self.link.as_ref()
+    }
+
+    /// What the source is called, for people.
+    pub fn name(&self) -> &str {
+        self.source.name()
     }
 
     /// The two directions apart.
     pub fn into_parts(self) -> (Box<dyn FrameSource>, Option<Arc<dyn FrameSink>>) {
         (self.source, self.sink)
-    }
-}
-
-/// Frames that were read together, and how many are missing before them.
-#[derive(Clone, Debug)]
-pub struct Batch {
-    frames: Vec<Frame>,
-    room: usize,
-    lost: u64,
-    bad: u64,
-}
-
-impl Batch {
-    /// An empty batch for at most `room` frames (at least one).
-    pub fn new(room: usize) -> Self {
-        let room = room.max(1);
-        Self { frames: Vec::with_capacity(room), room, lost: 0, bad: 0 }
-    }
-
-    /// The frames, in their order.
-    pub fn frames(&self) -> &[Frame] {
-        &self.frames
-    }
-
-    /// Whether no more frames fit.
-    pub fn is_full(&self) -> bool {
-        self.frames.len() >= self.room
-    }
-
-    /// Whether there are no frames.
-    pub fn is_empty(&self) -> bool {
-        self.frames.is_empty()
-    }
-
-    /// How many frames the source lost because they were not read in time.
-    pub fn lost(&self) -> u64 {
-        self.lost
-    }
-
-    /// How many records the source could not read as a frame.
-    pub fn bad(&self) -> u64 {
-        self.bad
-    }
-
-    /// Appends a frame; `false` where it does not fit.
-    #[must_use = "a frame that does not fit is lost"]
-    pub fn push(&mut self, frame: Frame) -> bool {
-        let fits = !self.is_full();
-        if fits {
-            self.frames.push(frame);
-        }
-        fits
-    }
-
-    /// Counts frames that were lost.
-    pub fn count_lost(&mut self, frames: u64) {
-        self.lost = self.lost.saturating_add(frames);
-    }
-
-    /// Counts records that are no frames.
-    pub fn count_bad(&mut self, records: u64) {
-        self.bad = self.bad.saturating_add(records);
-    }
-
-    /// Empties the batch for the next read.
-    pub fn clear(&mut self) {
-        self.frames.clear();
-        self.lost = 0;
-        self.bad = 0;
     }
 }
