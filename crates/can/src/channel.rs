@@ -56,6 +56,19 @@ impl Channel {
         Ok(channel)
     }
 
+    /// The channel that a log numbers so; 0 is none.
+    pub(crate) fn numbered(number: u32) -> Self {
+        let mut channel = Self::NONE;
+        let digits = number.checked_ilog10().map_or(0, |log| log as usize + 1);
+        let mut left = number;
+        for into in channel.name.iter_mut().take(digits).rev() {
+            *into = b'0' + u8::try_from(left % 10).unwrap_or(0);
+            left /= 10;
+        }
+        channel.len = u8::try_from(digits).unwrap_or(0);
+        channel
+    }
+
     /// The name; empty for [`Channel::NONE`].
     pub fn as_str(&self) -> &str {
         str::from_utf8(self.as_bytes()).unwrap_or_default()
@@ -101,6 +114,14 @@ impl fmt::Debug for Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_a_name() {
+        for number in [1, 9, 10, 65_535, u32::MAX] {
+            assert_eq!(Channel::numbered(number).as_str(), number.to_string());
+        }
+        assert_eq!(Channel::numbered(0), Channel::NONE);
+    }
 
     #[test]
     fn a_name_is_kept_or_refused_never_cut() {
