@@ -3,7 +3,7 @@
 //! *Invariant:* an error names the log, the place (line and column, or byte offset) and the cause.
 //! *Next:* `text_log.rs`, which makes them from a `Flaw`.
 
-use super::Position;
+use super::{Position, RecordFault};
 use std::sync::Arc;
 use std::{fmt, io};
 
@@ -69,6 +69,9 @@ pub enum LogFault {
     /// A whole frame was read and something unknown follows it.
     #[error("unknown text after the frame")]
     Trailing,
+    /// A record of a binary log is not as it should be.
+    #[error("{0}")]
+    Record(#[from] RecordFault),
     /// The file could not be opened or the reader failed; the iteration ends.
     #[error("{0}")]
     Io(#[source] io::Error),

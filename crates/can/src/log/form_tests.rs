@@ -265,7 +265,10 @@ fn as_held(format: LogFormat, frame: &Frame, channels: &mut ChannelNumbers) -> F
         LogFormat::Trc if frame.is_error() => {
             bare(Frame::error(0, &[]).unwrap()).with_channel(numbered(channels)).with_direction(received)
         }
-        LogFormat::Asc | LogFormat::Trc => frame.with_channel(numbered(channels)).with_direction(received),
+        LogFormat::Blf if frame.is_error() => frame.with_channel(numbered(channels)).with_direction(None),
+        LogFormat::Asc | LogFormat::Trc | LogFormat::Blf => {
+            frame.with_channel(numbered(channels)).with_direction(received)
+        }
         LogFormat::Csv => {
             let frame = frame.with_channel(Channel::NONE).with_direction(None);
             if !frame.is_fd() {

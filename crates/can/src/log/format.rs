@@ -20,11 +20,17 @@ pub enum LogFormat {
     Csv,
     /// The CSV of GVRET and SavvyCAN, known by its header: `Time Stamp,ID,Extended,Bus,LEN,D1,…`. It is read, not written.
     Gvret,
+    /// Vector's binary log.
+    Blf,
+    /// A capture of libpcap, of SocketCAN frames or in Linux's cooked form. It is read, not written.
+    Pcap,
+    /// The same of pcapng.
+    Pcapng,
 }
 
 impl LogFormat {
     /// Every format that can be written.
-    pub const WRITTEN: &[Self] = &[Self::Candump, Self::Asc, Self::Trc, Self::Csv];
+    pub const WRITTEN: &[Self] = &[Self::Candump, Self::Asc, Self::Trc, Self::Csv, Self::Blf, Self::Pcapng];
 
     /// A short name, as the tool `coachwork` takes it.
     pub const fn name(self) -> &'static str {
@@ -35,6 +41,9 @@ impl LogFormat {
             Self::Trc => "trc",
             Self::Csv => "csv",
             Self::Gvret => "gvret",
+            Self::Blf => "blf",
+            Self::Pcap => "pcap",
+            Self::Pcapng => "pcapng",
         }
     }
 
@@ -52,6 +61,9 @@ impl LogFormat {
             Self::Asc => &["asc"],
             Self::Trc => &["trc"],
             Self::Csv | Self::Gvret => &["csv"],
+            Self::Blf => &["blf"],
+            Self::Pcap => &["pcap"],
+            Self::Pcapng => &["pcapng"],
         }
     }
 }
@@ -66,6 +78,9 @@ impl fmt::Display for LogFormat {
             Self::Trc => "TRC",
             Self::Csv => "python-can CSV",
             Self::Gvret => "GVRET CSV",
+            Self::Blf => "BLF",
+            Self::Pcap => "pcap",
+            Self::Pcapng => "pcapng",
         })
     }
 }

@@ -13,6 +13,9 @@ pub(super) enum Kind {
     /// None of the others.
     Text,
     Gzip,
+    Blf,
+    Pcap,
+    Pcapng,
     /// One that is not read, and its name.
     Other(&'static str),
 }
@@ -20,14 +23,14 @@ pub(super) enum Kind {
 /// How files that are no text begin.
 const KINDS: [(&[u8], Kind); 15] = [
     (b"\x1F\x8B", Kind::Gzip),
-    (b"LOGG", Kind::Other("BLF")),
+    (b"LOGG", Kind::Blf),
     (b"MDF     ", Kind::Other("MDF")),
     (b"UnFinMF ", Kind::Other("MDF")),
-    (b"\x0A\x0D\x0D\x0A", Kind::Other("pcapng")),
-    (b"\xA1\xB2\xC3\xD4", Kind::Other("pcap")),
-    (b"\xD4\xC3\xB2\xA1", Kind::Other("pcap")),
-    (b"\xA1\xB2\x3C\x4D", Kind::Other("pcap")),
-    (b"\x4D\x3C\xB2\xA1", Kind::Other("pcap")),
+    (b"\x0A\x0D\x0D\x0A", Kind::Pcapng),
+    (b"\xA1\xB2\xC3\xD4", Kind::Pcap),
+    (b"\xD4\xC3\xB2\xA1", Kind::Pcap),
+    (b"\xA1\xB2\x3C\x4D", Kind::Pcap),
+    (b"\x4D\x3C\xB2\xA1", Kind::Pcap),
     (b"PK\x03\x04", Kind::Other("zip")),
     (b"\x28\xB5\x2F\xFD", Kind::Other("zstd")),
     (b"BZh", Kind::Other("bzip2")),
@@ -183,7 +186,7 @@ mod tests {
         for content in
             [&b""[..], b"(", b"(1.0) can0 123#01\n", b"LOG", b"LOGG\x90", b"\x0A\x0D\x0D", b"SQLite format"]
         {
-            let kind = if content.starts_with(b"LOGG") { Kind::Other("BLF") } else { Kind::Text };
+            let kind = if content.starts_with(b"LOGG") { Kind::Blf } else { Kind::Text };
             for piece in [1, 2, 64] {
                 assert_eq!(read(content, piece), (kind, content.to_vec()));
                 assert_eq!(read(&packed(content), piece), (kind, content.to_vec()));

@@ -28,17 +28,22 @@ pub struct Losses {
 pub(super) struct Places {
     pub(super) channel: bool,
     pub(super) direction: bool,
+    pub(super) error_direction: bool,
     pub(super) fd: bool,
     pub(super) error: bool,
 }
 
 impl Places {
-    pub(super) const ALL: Self = Self { channel: true, direction: true, fd: true, error: true };
+    pub(super) const ALL: Self =
+        Self { channel: true, direction: true, error_direction: true, fd: true, error: true };
 
     pub(super) const fn of(format: LogFormat) -> Self {
         match format {
             LogFormat::Asc | LogFormat::Trc => Self { error: false, ..Self::ALL },
-            LogFormat::Csv => Self { error: true, channel: false, direction: false, fd: false },
+            LogFormat::Csv => {
+                Self { error: true, channel: false, direction: false, error_direction: false, fd: false }
+            }
+            LogFormat::Blf => Self { error_direction: false, ..Self::ALL },
             _ => Self::ALL,
         }
     }
@@ -50,7 +55,8 @@ impl Losses {
         let fd = frame.is_fd()
             && (frame.len() <= Frame::MAX_CLASSIC || frame.bit_rate_switch() || frame.error_state());
         self.channel += u64::from(!places.channel && !frame.channel().is_none());
-        self.direction += u64::from(!places.direction && frame.direction().is_some());
+        let direction = if frame.is_error() { places.error_direction } else { places.direction };
+        self.direction += u64::from(!direction && frame.direction().is_some());
         self.fd += u64::from(!places.fd && fd);
         self.error += u64::from(!places.error && error);
     }

@@ -8,6 +8,7 @@
 mod asc;
 mod asc_date;
 mod asc_write;
+mod blf;
 mod candump;
 mod console;
 mod csv;
@@ -20,7 +21,9 @@ mod input;
 mod lines;
 mod losses;
 mod numbers;
+mod pcap;
 mod position;
+mod record;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -28,22 +31,29 @@ mod text;
 mod text_log;
 mod trc;
 mod trc_write;
+mod window;
 mod write;
 mod writer;
 
+pub use blf::BlfWriter;
 pub use error::{LogError, LogFault};
 pub use format::LogFormat;
 pub use lines::MAX_LINE;
 pub use losses::Losses;
+pub use pcap::PcapngWriter;
 pub use position::Position;
+pub use record::RecordFault;
 pub use write::CandumpWriter;
 pub use writer::{LogWriter, Unheld, WriteError};
 
 pub(crate) use write::{Line, write_line};
 
 use crate::Frame;
+use blf::BlfReader;
 use coachwork_vehicle::TimeBase;
 use input::{Input, Kind};
+use pcap::{PcapReader, PcapngReader};
+use record::ByteFlaw;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -75,6 +85,9 @@ pub struct LogReader<R> {
 #[derive(Debug)]
 enum Source<R> {
     Text(TextLog<Input<R>>),
+    Blf(Box<BlfReader<Input<R>>>),
+    Pcap(Box<PcapReader<Input<R>>>),
+    Pcapng(Box<PcapngReader<Input<R>>>),
     /// Nothing was read yet.
     New(R),
     Ended,
@@ -107,6 +120,9 @@ impl<R: BufRead> LogReader<R> {
     pub fn format(&self) -> Option<LogFormat> {
         match &self.source {
             Source::Text(log) => log.format(),
+            Source::Blf(_) => Some(LogFormat::Blf),
+            Source::Pcap(_) => Some(LogFormat::Pcap),
+            Source::Pcapng(_) => Some(LogFormat::Pcapng),
             Source::New(_) | Source::Ended => None,
         }
     }
@@ -116,6 +132,9 @@ impl<R: BufRead> LogReader<R> {
     pub fn time_base(&self) -> TimeBase {
         match &self.source {
             Source::Text(log) => log.time_base(),
+            Source::Blf(log) => log.time_base(),
+            Source::Pcap(log) => log.time_base(),
+            Source::Pcapng(log) => log.time_base(),
             Source::New(_) | Source::Ended => TimeBase::Unknown,
         }
     }
@@ -124,6 +143,9 @@ impl<R: BufRead> LogReader<R> {
     pub fn position(&self) -> Position {
         match &self.source {
             Source::Text(log) => log.position(),
+            Source::Blf(log) => Position::Byte(log.offset()),
+            Source::Pcap(log) => Position::Byte(log.offset()),
+            Source::Pcapng(log) => Position::Byte(log.offset()),
             Source::New(_) | Source::Ended => Position::Start,
         }
     }
@@ -142,6 +164,18 @@ impl<R: BufRead> LogReader<R> {
                 self.source = Source::Text(TextLog::new(Arc::clone(&self.name), input));
                 return Ok(());
             }
+            Ok((input, Kind::Blf)) => {
+                self.source = Source::Blf(Box::new(BlfReader::new(input)));
+                return Ok(());
+            }
+            Ok((input, Kind::Pcap)) => {
+                self.source = Source::Pcap(Box::new(PcapReader::new(input)));
+                return Ok(());
+            }
+            Ok((input, Kind::Pcapng)) => {
+                self.source = Source::Pcapng(Box::new(PcapngReader::new(input)));
+                return Ok(());
+            }
             Ok((_, Kind::Gzip)) => LogFault::OtherFormat("gzip"),
             Ok((_, Kind::Other(name))) => LogFault::OtherFormat(name),
             Err(cause) => LogFault::Io(cause),
@@ -158,6 +192,9 @@ impl<R: BufRead> Iterator for LogReader<R> {
         loop {
             match &mut self.source {
                 Source::Text(log) => return log.next(),
+                Source::Blf(log) => return at_byte(&self.name, log.next()),
+                Source::Pcap(log) => return at_byte(&self.name, log.next()),
+                Source::Pcapng(log) => return at_byte(&self.name, log.next()),
                 Source::New(_) => {
                     if let Err(error) = self.begin() {
                         return Some(Err(error));
@@ -170,3 +207,13 @@ impl<R: BufRead> Iterator for LogReader<R> {
 }
 
 impl<R: BufRead> std::iter::FusedIterator for LogReader<R> {}
+
+/// The item of a binary log, whose reader knows the byte but not the log's name.
+#[inline]
+fn at_byte(name: &Arc<str>, item: Option<Result<Frame, ByteFlaw>>) -> Option<Result<Frame, LogError>> {
+    match item {
+        Some(Ok(frame)) => Some(Ok(frame)),
+        Some(Err(flaw)) => Some(Err(LogError::new(name, Position::Byte(flaw.offset), flaw.fault))),
+        None => None,
+    }
+}

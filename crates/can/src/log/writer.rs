@@ -7,10 +7,10 @@ use super::asc_write::AscWriter;
 use super::csv::CsvWriter;
 use super::losses::{Losses, Places};
 use super::trc_write::TrcWriter;
-use super::{CandumpWriter, LogFormat};
+use super::{BlfWriter, CandumpWriter, LogFormat, PcapngWriter};
 use crate::Frame;
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 
 /// Writes frames as a log of any format that can be written.
 ///
@@ -38,6 +38,8 @@ enum Form<W: Write> {
     Asc(AscWriter<W>),
     Trc(TrcWriter<W>),
     Csv(CsvWriter<W>),
+    Blf(Box<BlfWriter<W>>),
+    Pcapng(PcapngWriter<W>),
 }
 
 /// Why a frame was not written.
@@ -96,9 +98,30 @@ impl<W: Write> LogWriter<W> {
             LogFormat::Asc => Form::Asc(AscWriter::new(output)),
             LogFormat::Trc => Form::Trc(TrcWriter::new(output)),
             LogFormat::Csv => Form::Csv(CsvWriter::new(output)),
-            LogFormat::Console | LogFormat::Gvret => return Err(WriteError::ReadOnly(format)),
+            LogFormat::Blf => Form::Blf(Box::new(BlfWriter::streamed(output))),
+            LogFormat::Pcapng => Form::Pcapng(PcapngWriter::new(output)?),
+            LogFormat::Console | LogFormat::Gvret | LogFormat::Pcap => {
+                return Err(WriteError::ReadOnly(format));
+            }
         };
         Ok(Self { form, places: Places::of(format), losses: Losses::default() })
+    }
+
+    /// As [`new`](Self::new), of an output that can seek: a format whose header counts what follows (BLF) then says it.
+    ///
+    /// # Errors
+    /// The format is only read, or the output failed.
+    pub fn seekable(format: LogFormat, output: W) -> Result<Self, WriteError>
+    where
+        W: Seek,
+    {
+        match format {
+            LogFormat::Blf => {
+                let form = Form::Blf(Box::new(BlfWriter::new(output)?));
+                Ok(Self { form, places: Places::of(format), losses: Losses::default() })
+            }
+            format => Self::new(format, output),
+        }
     }
 
     /// Writes one frame.
@@ -111,6 +134,8 @@ impl<W: Write> LogWriter<W> {
             Form::Asc(log) => log.write(frame),
             Form::Trc(log) => log.write(frame),
             Form::Csv(log) => log.write(frame),
+            Form::Blf(log) => log.write(frame),
+            Form::Pcapng(log) => log.write(frame),
         }?;
         self.losses.count(self.places, frame);
         Ok(())
@@ -131,6 +156,8 @@ impl<W: Write> LogWriter<W> {
             Form::Asc(log) => log.finish()?,
             Form::Trc(log) => log.finish()?,
             Form::Csv(log) => log.finish()?,
+            Form::Blf(log) => return log.finish(),
+            Form::Pcapng(log) => return log.finish(),
         };
         output.flush()?;
         Ok(output)

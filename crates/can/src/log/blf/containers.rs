@@ -140,7 +140,10 @@ impl<R: Read> Containers<R> {
             if size < BASE_HEADER as u64 {
                 return Ok(self.damage(at, RecordFault::Size { what: "an object", size }));
             }
-            // An object of its own, as old writers have them, is its own content.
+            // An object of its own, as old writers have them, is its own content; up to the next mark, for its size may be wrong.
+            self.raw.fill(usize::try_from(size).unwrap_or(WINDOW).min(WINDOW))?;
+            let next = self.magic.find(self.raw.bytes().get(MAGIC.len()..).unwrap_or_default());
+            let size = next.map_or(size, |next| size.min((next + MAGIC.len()) as u64));
             self.compressed = None;
             self.inside = Some(Inside { at, method: Method::Stored, left: size, room: size });
             return Ok(true);
@@ -157,7 +160,8 @@ impl<R: Read> Containers<R> {
         }
         let left = size - CONTAINER_HEADER as u64;
         let (method, room) = match method {
-            0 => (Method::Stored, left),
+            // It states the same size twice; where they differ, what follows the smaller shows which was right.
+            0 => (Method::Stored, if content == 0 { left } else { content }),
             2 => (Method::Deflate, content),
             method => {
                 let what = "a container's compression";
@@ -166,6 +170,7 @@ impl<R: Read> Containers<R> {
         };
         self.raw.consume(CONTAINER_HEADER);
         self.inflate.reset(true);
+        let left = if method == Method::Stored { left.min(room) } else { left };
         self.compressed = (method == Method::Deflate).then_some(at);
         self.inside = Some(Inside { at, method, left, room });
         Ok(true)

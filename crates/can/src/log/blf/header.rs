@@ -72,7 +72,7 @@ fn parse_date(bytes: &[u8], at: usize) -> Option<Timestamp> {
     let field = |n: usize| le16(bytes, at + 2 * n).map(i64::from);
     let (year, month, day) = (field(0)?, field(1)?, field(3)?);
     let (hour, minute, second, millisecond) = (field(4)?, field(5)?, field(6)?, field(7)?);
-    let valid = (1601..=2261).contains(&year)
+    let valid = (1678..=2262).contains(&year)
         && (1..=12).contains(&month)
         && (1..=31).contains(&day)
         && hour < 24

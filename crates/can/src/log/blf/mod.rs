@@ -13,8 +13,8 @@ mod write;
 
 pub use write::BlfWriter;
 
-use super::record::{ByteFlaw, RecordFault};
 use super::LogFault;
+use super::record::{ByteFlaw, RecordFault};
 use super::window::le32;
 use crate::{Channel, Frame};
 use coachwork_vehicle::{TimeBase, Timestamp};
@@ -66,7 +66,10 @@ enum State {
 
 impl<R> fmt::Debug for BlfReader<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BlfReader").field("state", &self.state).field("header", &self.header).finish_non_exhaustive()
+        f.debug_struct("BlfReader")
+            .field("state", &self.state)
+            .field("header", &self.header)
+            .finish_non_exhaustive()
     }
 }
 
@@ -150,10 +153,11 @@ impl<R: BufRead> BlfReader<R> {
         let sealed = self.pending.is_some() || self.state != State::Reading;
         let after = match bytes.get(len..) {
             Some(after) if after.len() >= LOOK_AHEAD || sealed => after,
+            None if sealed => return self.too_long(),
             _ => return Found::TooLittle,
         };
         if !after.starts_with(MAGIC)
-            && let Some(inner) = self.wrong_size(bytes, len, after)
+            && let Some(inner) = self.wrong_size(bytes, len, after, object::usual_size(kind))
         {
             self.start += inner;
             return Found::Flaw(RecordFault::Damaged("an object's size leads into the next").into());
@@ -172,12 +176,29 @@ impl<R: BufRead> BlfReader<R> {
 
     /// Where the next object begins inside of this one, when nothing begins after it: then its size is wrong.
     #[cold]
-    fn wrong_size(&self, bytes: &[u8], len: usize, after: &[u8]) -> Option<usize> {
-        let next = after.get(..LOOK_AHEAD)?;
-        if self.magic.find(next).is_some_and(|gap| gap <= MAX_PADDING) {
+    fn wrong_size(&self, bytes: &[u8], len: usize, after: &[u8], usual: usize) -> Option<usize> {
+        let ends_well = match after.get(..LOOK_AHEAD) {
+            Some(next) => self.magic.find(next).is_some_and(|gap| gap <= MAX_PADDING),
+            // Nothing comes after it. That is how the last one ends.
+            None => len <= usual,
+        };
+        if ends_well {
             return None;
         }
         Some(self.magic.find(bytes.get(MAGIC.len()..len)?)? + MAGIC.len())
+    }
+
+    /// The object is longer than what is held: it was cut off, is one of the very long ones, or its size is wrong.
+    #[cold]
+    fn too_long(&mut self) -> Found {
+        let held = self.content.get(self.start..self.end).unwrap_or_default();
+        match self.magic.find(held.get(MAGIC.len()..).unwrap_or_default()) {
+            Some(inner) => {
+                self.start += inner + MAGIC.len();
+                Found::Flaw(RecordFault::Damaged("an object's size leads over the next").into())
+            }
+            None => Found::TooLittle,
+        }
     }
 
     /// An object that is no frame: it is passed over.
@@ -194,15 +215,19 @@ impl<R: BufRead> BlfReader<R> {
         let held = self.content.get(self.start..self.end).unwrap_or_default();
         let len = usize::try_from(size).unwrap_or(usize::MAX);
         if len > CONTENT - LOOK_AHEAD {
-            self.over = size;
-            return Found::Nothing;
+            let found = self.too_long();
+            if matches!(found, Found::TooLittle) {
+                self.over = size;
+            }
+            return found;
         }
         let sealed = self.pending.is_some() || self.state != State::Reading;
         let after = match held.get(len..) {
             Some(after) if after.len() >= LOOK_AHEAD || sealed => after,
+            None if sealed => return self.too_long(),
             _ => return Found::TooLittle,
         };
-        if let Some(inner) = self.wrong_size(held, len, after) {
+        if let Some(inner) = self.wrong_size(held, len, after, usize::MAX) {
             self.start += inner;
             return Found::Flaw(RecordFault::Damaged("an object's size leads into the next").into());
         }

@@ -45,6 +45,16 @@ pub(super) fn is_frame(kind: u32) -> bool {
     )
 }
 
+/// The longest that an object of this type usually is; one that is longer may be so by damage.
+pub(super) fn usual_size(kind: u32) -> usize {
+    // The longer header and what the type has, with data in full.
+    40 + match kind {
+        CAN_FD_MESSAGE => 84,
+        CAN_FD_MESSAGE_64 | CAN_FD_ERROR_64 => 44 + Frame::MAX_FD + 16,
+        _ => 32,
+    }
+}
+
 /// The frame of an object that [`is_frame`], with its time, and the number of its channel.
 #[inline]
 pub(super) fn frame(kind: u32, object: &[u8], start: Timestamp) -> Result<(Frame, u16), LogFault> {
@@ -74,7 +84,9 @@ fn time(object: &[u8], header: usize, start: Timestamp) -> Result<Timestamp, Log
     let short = || RecordFault::Size { what: "an object's header", size: header as u64 };
     let version = le16(object, 6).ok_or_else(short)?;
     if version != 1 && version != 2 {
-        return Err(RecordFault::Unknown { what: "an object header's version", number: version.into() }.into());
+        return Err(
+            RecordFault::Unknown { what: "an object header's version", number: version.into() }.into()
+        );
     }
     if header < HEADER_1 {
         return Err(short().into());
@@ -104,7 +116,8 @@ fn direction(transmitted: u8) -> Direction {
 fn classic_frame(raw: u32, dlc: u8, remote: bool, data: &[u8]) -> Option<Result<Frame, FrameError>> {
     let id = id(raw)?;
     if remote {
-        return Some(Frame::remote(id, dlc.into()));
+        // A length code has four bits.
+        return Some(Frame::remote(id, usize::from(dlc & 0xF)));
     }
     let frame = Frame::new(id, data.get(..usize::from(dlc).min(Frame::MAX_CLASSIC))?);
     Some(if dlc > 8 { frame.and_then(|frame| frame.with_dlc(dlc.into())) } else { frame })

@@ -7,16 +7,14 @@
 
 use super::containers::{CONTAINER, CONTAINER_HEADER, MAGIC};
 use super::header::{self, Header};
-use super::object::{
-    BRS, CAN_ERROR_EXT, CAN_FD_MESSAGE, CAN_MESSAGE, ESI, EXTENDED, FD, HEADER_1, REMOTE,
-};
-use crate::log::channels::Numbers;
-use crate::log::{LogFormat, WriteError};
+use super::object::{BRS, CAN_ERROR_EXT, CAN_FD_MESSAGE, CAN_MESSAGE, ESI, EXTENDED, FD, HEADER_1, REMOTE};
+use crate::log::numbers::ChannelNumbers;
+use crate::log::{LogFormat, Unheld, WriteError};
 use crate::{Direction, Frame};
 use coachwork_vehicle::Timestamp;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use std::fmt;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 
 /// A container is closed when it holds this much.
 const CONTAINER_CONTENT: usize = 128 * 1024;
@@ -27,8 +25,8 @@ const NANOSECONDS: u32 = 2;
 /// Writes frames as a BLF file (Vector's binary log).
 ///
 /// Call [`finish`](Self::finish) at the end: only then is the header complete. What a frame has and the format has no place for is lost:
-/// the name of a channel (it becomes a number: a name that is one stays, `can0` becomes 1, a name taken already the next free one;
-/// no channel is 0), that a direction is not known (it is then *received*), and the direction of an error frame.
+/// the name of a channel (it becomes a number: a name that is one stays, `can0` becomes 1, as does no name at all, and who finds the number taken gets
+/// the lowest that is free), that a direction is not known (it is then *received*), and the direction of an error frame.
 /// The file counts from its first millisecond, so frames may come out of order only within the first container (some 2,700 frames).
 ///
 /// ```
@@ -44,8 +42,8 @@ const NANOSECONDS: u32 = 2;
 /// ```
 pub struct BlfWriter<W> {
     output: W,
-    /// Where in the output the file begins.
-    origin: u64,
+    /// Where in the output the file begins, and how to get there.
+    seek: Option<(u64, SeekTo<W>)>,
     /// The objects of the container that is being filled; times are absolute as long as there is no base.
     content: Vec<u8>,
     packed: Vec<u8>,
@@ -54,9 +52,14 @@ pub struct BlfWriter<W> {
     base: Option<i64>,
     earliest: i64,
     latest: i64,
-    numbers: Numbers,
+    numbers: ChannelNumbers,
+    /// Bytes of the file so far.
+    written: u64,
     header: Header,
 }
+
+/// How to go to a byte of an output.
+type SeekTo<W> = fn(&mut W, u64) -> io::Result<u64>;
 
 impl<W> fmt::Debug for BlfWriter<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,28 +67,36 @@ impl<W> fmt::Debug for BlfWriter<W> {
     }
 }
 
-impl<W: Write + Seek> BlfWriter<W> {
-    /// Begins a file at where `output` is.
+impl<W: Write> BlfWriter<W> {
+    /// Begins a file at where `output` is. The writer writes a container at a time.
     ///
     /// # Errors
-    /// The output failed, or it cannot seek.
-    pub fn new(mut output: W) -> Result<Self, WriteError> {
+    /// The output cannot seek.
+    pub fn new(mut output: W) -> Result<Self, WriteError>
+    where
+        W: Seek,
+    {
         let origin = output.stream_position()?;
+        let seek = |output: &mut W, to| output.seek(SeekFrom::Start(to));
+        Ok(Self { seek: Some((origin, seek)), ..Self::streamed(output) })
+    }
+
+    /// Begins a file on an output that cannot seek: its header never says how much follows, nor when it ends. Readers known take it so.
+    pub fn streamed(output: W) -> Self {
         let size = header::SIZE as u64;
-        let header = Header { size: header::SIZE, file_size: size, uncompressed_size: size, ..Header::default() };
-        output.write_all(&header.bytes())?;
-        Ok(Self {
+        Self {
             output,
-            origin,
+            seek: None,
             content: Vec::with_capacity(CONTAINER_CONTENT + 256),
             packed: Vec::new(),
             deflate: Compress::new(Compression::fast(), true),
             base: None,
             earliest: i64::MAX,
             latest: i64::MIN,
-            numbers: Numbers::default(),
-            header,
-        })
+            numbers: ChannelNumbers::default(),
+            written: 0,
+            header: Header { size: header::SIZE, uncompressed_size: size, ..Header::default() },
+        }
     }
 
     /// Writes one frame.
@@ -96,8 +107,10 @@ impl<W: Write + Seek> BlfWriter<W> {
         let time = frame.time().ok_or(WriteError::NoTime(LogFormat::Blf))?.nanoseconds();
         let from = self.base.unwrap_or(0);
         let since = time.checked_sub(from).filter(|since| *since >= 0);
-        let since = since.ok_or(WriteError::Time(LogFormat::Blf))?;
-        let channel = self.numbers.of(*frame.channel()).ok_or(WriteError::Channel(LogFormat::Blf))?;
+        let unheld = |what| WriteError::Unheld { format: LogFormat::Blf, what };
+        let since = since.ok_or(unheld(Unheld::Time))?;
+        let channel = self.numbers.of(frame.channel()).ok_or(unheld(Unheld::Channel))?;
+        let channel = u16::from(channel);
         let id = frame.id().raw() | if frame.id().is_extended() { EXTENDED } else { 0 };
         let sent = u8::from(frame.direction() == Some(Direction::Transmitted));
         let flags = sent | if frame.is_remote() { REMOTE } else { 0 };
@@ -147,15 +160,28 @@ impl<W: Write + Seek> BlfWriter<W> {
     /// The output failed.
     pub fn finish(mut self) -> Result<W, WriteError> {
         self.close()?;
-        let end = self.output.stream_position()?;
-        self.header.file_size = end.saturating_sub(self.origin);
-        self.header.start = self.base.filter(|base| *base > 0).map(Timestamp::from_nanoseconds);
-        self.header.stop = self.header.start.map(|_| Timestamp::from_nanoseconds(self.latest));
-        self.output.seek(SeekFrom::Start(self.origin))?;
-        self.output.write_all(&self.header.bytes())?;
-        self.output.seek(SeekFrom::Start(end))?;
+        if self.base.is_none() {
+            self.begin()?;
+        }
+        if let Some((origin, seek)) = self.seek {
+            self.header.file_size = self.written;
+            self.header.stop = self.header.start.map(|_| Timestamp::from_nanoseconds(self.latest));
+            seek(&mut self.output, origin)?;
+            self.output.write_all(&self.header.bytes())?;
+            seek(&mut self.output, origin + self.written)?;
+        }
         self.output.flush()?;
         Ok(self.output)
+    }
+
+    /// Writes the header, as far as it is known.
+    fn begin(&mut self) -> Result<(), WriteError> {
+        self.count_from_the_earliest();
+        self.header.start = self.base.filter(|base| *base > 0).map(Timestamp::from_nanoseconds);
+        let unfinished = Header { uncompressed_size: 0, objects: 0, ..self.header };
+        self.output.write_all(&unfinished.bytes())?;
+        self.written = header::SIZE as u64;
+        Ok(())
     }
 
     /// Writes the container.
@@ -164,7 +190,7 @@ impl<W: Write + Seek> BlfWriter<W> {
             return Ok(());
         }
         if self.base.is_none() {
-            self.count_from_the_earliest();
+            self.begin()?;
         }
         self.pack()?;
         let size = CONTAINER_HEADER + self.packed.len();
@@ -179,6 +205,7 @@ impl<W: Write + Seek> BlfWriter<W> {
         self.output.write_all(&self.packed)?;
         // As many as all readers expect.
         self.output.write_all([0; 3].get(..size % 4).unwrap_or_default())?;
+        self.written += (size + size % 4) as u64;
         self.header.uncompressed_size += (CONTAINER_HEADER + self.content.len()) as u64;
         self.content.clear();
         Ok(())
@@ -186,7 +213,7 @@ impl<W: Write + Seek> BlfWriter<W> {
 
     /// The first container decides what times count from: its earliest millisecond, or nothing where times are not of a calendar.
     fn count_from_the_earliest(&mut self) {
-        let calendar = self.earliest >= header::YEAR_1990.nanoseconds();
+        let calendar = self.earliest >= header::YEAR_1990.nanoseconds() && self.earliest < i64::MAX;
         let base = if calendar { self.earliest - self.earliest % 1_000_000 } else { 0 };
         self.base = Some(base);
         let mut rest = self.content.as_mut_slice();
@@ -211,7 +238,7 @@ impl<W: Write + Seek> BlfWriter<W> {
             let left = self.content.get(taken..).unwrap_or_default();
             self.packed.reserve(32 * 1024);
             let status = self.deflate.compress_vec(left, &mut self.packed, FlushCompress::Finish);
-            match status.map_err(std::io::Error::other)? {
+            match status.map_err(io::Error::other)? {
                 Status::StreamEnd => return Ok(()),
                 Status::Ok | Status::BufError => {}
             }

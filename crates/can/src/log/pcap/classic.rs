@@ -3,12 +3,12 @@
 //! *Invariant:* a length that no record has is damage; the search then goes on byte by byte to two records in a row that could be.
 //! *Next:* `socketcan.rs`, which reads the packets.
 
-use super::{MAX_PACKET, MAX_RECORD, Order, WINDOW, socketcan};
+use super::{MAX_PACKET, MAX_RECORD, Order, WINDOW, YEAR_2000, socketcan};
 use crate::Frame;
 use crate::log::LogFault;
 use crate::log::record::{ByteFlaw, RecordFault};
 use crate::log::window::Window;
-use coachwork_vehicle::Timestamp;
+use coachwork_vehicle::{TimeBase, Timestamp};
 use std::io::BufRead;
 
 const HEADER: usize = 24;
@@ -22,6 +22,8 @@ pub(in crate::log) struct PcapReader<R> {
     /// After damage, which was reported, a plausible record is searched for.
     lost: bool,
     ended: bool,
+    /// Whether a time was seen that counts from 1970.
+    utc: bool,
 }
 
 /// What the header says, and the time last seen.
@@ -39,7 +41,7 @@ const PLAUSIBLE: u32 = 86_400;
 
 impl<R: BufRead> PcapReader<R> {
     pub(in crate::log) fn new(input: R) -> Self {
-        Self { window: Window::new(input, WINDOW), capture: None, lost: false, ended: false }
+        Self { window: Window::new(input, WINDOW), capture: None, lost: false, ended: false, utc: false }
     }
 
     /// How far the log was read.
@@ -47,12 +49,20 @@ impl<R: BufRead> PcapReader<R> {
         self.window.offset()
     }
 
+    /// What the times count from, as far as they have shown it.
+    pub(in crate::log) fn time_base(&self) -> TimeBase {
+        if self.utc { TimeBase::Utc } else { TimeBase::Unknown }
+    }
+
     #[inline]
     pub(in crate::log) fn next(&mut self) -> Option<Result<Frame, ByteFlaw>> {
         while !self.ended {
             let at = self.window.offset();
             match self.step() {
-                Ok(Some(frame)) => return Some(Ok(frame)),
+                Ok(Some(frame)) => {
+                    self.utc |= frame.time().is_some_and(|time| time >= YEAR_2000);
+                    return Some(Ok(frame));
+                }
                 Ok(None) => {}
                 Err(fault) => {
                     self.ended |= matches!(fault, LogFault::Io(_));
@@ -93,7 +103,8 @@ impl<R: BufRead> PcapReader<R> {
         let frame = socketcan::frame(capture.link, packet);
         self.window.consume(RECORD + len);
         self.capture = Some(Capture { seconds: Some(record.seconds), ..capture });
-        let time = i64::from(record.seconds) * 1_000_000_000 + i64::from(record.fraction) * i64::from(capture.unit);
+        let time =
+            i64::from(record.seconds) * 1_000_000_000 + i64::from(record.fraction) * i64::from(capture.unit);
         Ok(frame?.map(|frame| frame.with_time(Timestamp::from_nanoseconds(time))))
     }
 
@@ -118,7 +129,7 @@ impl<R: BufRead> PcapReader<R> {
         let link = link & 0x03FF_FFFF;
         if !socketcan::is_read(link) {
             self.ended = true;
-            return Err(RecordFault::Unknown { what: "a link type without CAN frames:", number: link.into() }.into());
+            return Err(LogFault::OtherFormat("pcap (of another link type than CAN's)"));
         }
         self.window.consume(HEADER);
         Ok(Capture { order, unit, link, seconds: None })
@@ -193,7 +204,11 @@ impl Record {
     #[inline]
     fn damage(&self, capture: Capture) -> Option<RecordFault> {
         // A capture of CAN frames alone has no long packets.
-        let max = if capture.link == socketcan::SOCKETCAN { u32::try_from(MAX_PACKET).unwrap_or(MAX_RECORD) } else { MAX_RECORD };
+        let max = if capture.link == socketcan::SOCKETCAN {
+            u32::try_from(MAX_PACKET).unwrap_or(MAX_RECORD)
+        } else {
+            MAX_RECORD
+        };
         if self.captured > max {
             return Some(RecordFault::Size { what: "a record", size: self.captured.into() });
         }

@@ -15,6 +15,8 @@ pub(super) use classic::PcapReader;
 pub(super) use ng::PcapngReader;
 pub use write::PcapngWriter;
 
+use coachwork_vehicle::Timestamp;
+
 /// How much of a log is held at a time.
 const WINDOW: usize = 64 * 1024;
 
@@ -23,6 +25,9 @@ const MAX_PACKET: usize = 1024;
 
 /// No record or block is longer; one that says so is damaged.
 const MAX_RECORD: u32 = 16 * 1024 * 1024;
+
+/// 2000-01-01; smaller times count from an unknown start, as of a log without one that was converted.
+const YEAR_2000: Timestamp = Timestamp::from_seconds(946_684_800);
 
 /// The byte order that a log states at its beginning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

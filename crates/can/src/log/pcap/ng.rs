@@ -3,12 +3,12 @@
 //! *Invariant:* a block is believed when its length stands at both of its ends; else the search goes on to one of which that is so.
 //! *Next:* `socketcan.rs`, which reads the packets.
 
-use super::{MAX_RECORD, Order, WINDOW, socketcan};
+use super::{MAX_RECORD, Order, WINDOW, YEAR_2000, socketcan};
 use crate::log::LogFault;
 use crate::log::record::{ByteFlaw, RecordFault};
 use crate::log::window::{Window, chunk};
 use crate::{Channel, Direction, Frame};
-use coachwork_vehicle::Timestamp;
+use coachwork_vehicle::{TimeBase, Timestamp};
 use std::io::BufRead;
 
 pub(super) const SECTION: u32 = 0x0A0D_0D0A;
@@ -42,6 +42,8 @@ pub(in crate::log) struct PcapngReader<R> {
     /// After damage, which was reported, a plausible block is searched for.
     lost: bool,
     ended: bool,
+    /// Whether a time was seen that counts from 1970.
+    utc: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +57,14 @@ struct Interface {
 
 impl<R: BufRead> PcapngReader<R> {
     pub(in crate::log) fn new(input: R) -> Self {
-        Self { window: Window::new(input, WINDOW), order: None, interfaces: Vec::new(), lost: false, ended: false }
+        Self {
+            window: Window::new(input, WINDOW),
+            order: None,
+            interfaces: Vec::new(),
+            lost: false,
+            ended: false,
+            utc: false,
+        }
     }
 
     /// How far the log was read.
@@ -63,12 +72,20 @@ impl<R: BufRead> PcapngReader<R> {
         self.window.offset()
     }
 
+    /// What the times count from, as far as they have shown it.
+    pub(in crate::log) fn time_base(&self) -> TimeBase {
+        if self.utc { TimeBase::Utc } else { TimeBase::Unknown }
+    }
+
     #[inline]
     pub(in crate::log) fn next(&mut self) -> Option<Result<Frame, ByteFlaw>> {
         while !self.ended {
             let at = self.window.offset();
             match self.step() {
-                Ok(Some(frame)) => return Some(Ok(frame)),
+                Ok(Some(frame)) => {
+                    self.utc |= frame.time().is_some_and(|time| time >= YEAR_2000);
+                    return Some(Ok(frame));
+                }
                 Ok(None) => {}
                 Err(fault) => {
                     self.ended |= matches!(fault, LogFault::Io(_));
@@ -108,7 +125,8 @@ impl<R: BufRead> PcapngReader<R> {
         }
         if len > WINDOW {
             if is_packet && self.interfaces.iter().all(|interface| interface.link == socketcan::SOCKETCAN) {
-                return self.damage(RecordFault::Size { what: "a block with a CAN frame", size: size.into() });
+                return self
+                    .damage(RecordFault::Size { what: "a block with a CAN frame", size: size.into() });
             }
             if self.window.skip(size.into()).map_err(LogFault::Io)? {
                 return Ok(None);
@@ -139,7 +157,9 @@ impl<R: BufRead> PcapngReader<R> {
                     None => Err(RecordFault::Damaged("the description of an interface").into()),
                 }
             }
-            INTERFACE => Err(RecordFault::Size { what: "a section with more interfaces than", size: 4096 }.into()),
+            INTERFACE => {
+                Err(RecordFault::Size { what: "a section with more interfaces than", size: 4096 }.into())
+            }
             PACKET | OLD_PACKET => packet(&self.interfaces, kind, body, order),
             SIMPLE_PACKET => simple_packet(self.interfaces.first(), body, order),
             _ => Ok(None),
@@ -223,8 +243,11 @@ impl Interface {
                 (IF_RESOLUTION, [resolution, ..]) => interface.resolution = *resolution,
                 (IF_OFFSET, value) => {
                     let bytes = *chunk(value, 0)?;
-                    interface.offset =
-                        if order == Order::Little { i64::from_le_bytes(bytes) } else { i64::from_be_bytes(bytes) };
+                    interface.offset = if order == Order::Little {
+                        i64::from_le_bytes(bytes)
+                    } else {
+                        i64::from_be_bytes(bytes)
+                    };
                 }
                 _ => {}
             }
@@ -282,7 +305,11 @@ fn packet(interfaces: &[Interface], kind: u32, body: &[u8], order: Order) -> Res
 }
 
 /// The original length, then the packet, of the first interface; without a time.
-fn simple_packet(interface: Option<&Interface>, body: &[u8], order: Order) -> Result<Option<Frame>, LogFault> {
+fn simple_packet(
+    interface: Option<&Interface>,
+    body: &[u8],
+    order: Order,
+) -> Result<Option<Frame>, LogFault> {
     let short = RecordFault::Size { what: "a packet's block", size: body.len() as u64 };
     let len = usize::try_from(order.u32(body, 0).ok_or(short)?).unwrap_or(usize::MAX);
     let packet = body.get(4..).ok_or(short)?;
@@ -297,7 +324,9 @@ fn in_interface(interface: &Interface, packet: &[u8]) -> Result<Option<Frame>, L
     }
     let frame = socketcan::frame(interface.link, packet)?;
     // The second cooked header names the interface itself, unless this block's did.
-    Ok(frame.map(|frame| {
-        if interface.channel.is_none() { frame } else { frame.with_channel(interface.channel) }
-    }))
+    Ok(frame.map(
+        |frame| {
+            if interface.channel.is_none() { frame } else { frame.with_channel(interface.channel) }
+        },
+    ))
 }

@@ -6,13 +6,13 @@
 
 use super::ng::{IF_NAME, IF_RESOLUTION, INTERFACE, PACKET, PACKET_FLAGS, SECTION};
 use super::socketcan;
-use crate::log::{LogFormat, WriteError};
+use crate::log::{LogFormat, Unheld, WriteError};
 use crate::{Channel, Direction, Frame};
 use std::collections::HashMap;
 use std::io::Write;
 
 /// No log has more channels.
-const MAX_INTERFACES: usize = 4096;
+const MAX_INTERFACES: usize = 255;
 
 /// Writes frames as a pcapng file of link type 227 (SocketCAN).
 ///
@@ -60,7 +60,7 @@ impl<W: Write> PcapngWriter<W> {
     /// the output failed.
     pub fn write(&mut self, frame: &Frame) -> Result<(), WriteError> {
         let time = frame.time().ok_or(WriteError::NoTime(LogFormat::Pcapng))?;
-        let time = u64::try_from(time.nanoseconds()).map_err(|_| WriteError::Time(LogFormat::Pcapng))?;
+        let time = u64::try_from(time.nanoseconds()).map_err(|_| unheld(Unheld::Time))?;
         let interface = self.interface(*frame.channel())?;
         let header = socketcan::header(frame);
         let len = header.len() + frame.len();
@@ -114,7 +114,7 @@ impl<W: Write> PcapngWriter<W> {
     fn describe(&mut self, channel: Channel) -> Result<u32, WriteError> {
         let number = self.interfaces.len();
         let number = u32::try_from(number).ok().filter(|_| number < MAX_INTERFACES);
-        let number = number.ok_or(WriteError::Channel(LogFormat::Pcapng))?;
+        let number = number.ok_or(unheld(Unheld::Channel))?;
         self.begin(INTERFACE);
         self.put(&socketcan::SOCKETCAN.to_le_bytes());
         // Packets of any length.
@@ -158,4 +158,8 @@ impl<W: Write> PcapngWriter<W> {
         self.put(&size);
         Ok(self.output.write_all(&self.block)?)
     }
+}
+
+fn unheld(what: Unheld) -> WriteError {
+    WriteError::Unheld { format: LogFormat::Pcapng, what }
 }
