@@ -185,7 +185,9 @@ impl<R: BufRead> BlfReader<R> {
         if ends_well {
             return None;
         }
-        Some(self.magic.find(bytes.get(MAGIC.len()..len)?)? + MAGIC.len())
+        // It may begin in this object's last bytes and end behind it.
+        let end = bytes.len().min(len + MAGIC.len() - 1);
+        Some(self.magic.find(bytes.get(MAGIC.len()..end)?)? + MAGIC.len())
     }
 
     /// The object is longer than what is held: it was cut off, is one of the very long ones, or its size is wrong.
@@ -215,6 +217,9 @@ impl<R: BufRead> BlfReader<R> {
         let held = self.content.get(self.start..self.end).unwrap_or_default();
         let len = usize::try_from(size).unwrap_or(usize::MAX);
         if len > CONTENT - LOOK_AHEAD {
+            if held.len() < CONTENT / 2 && self.pending.is_none() && self.state == State::Reading {
+                return Found::TooLittle;
+            }
             let found = self.too_long();
             if matches!(found, Found::TooLittle) {
                 self.over = size;

@@ -107,9 +107,13 @@ fn id(raw: u32) -> Option<CanId> {
 }
 
 #[inline]
-fn direction(transmitted: u8) -> Direction {
-    // 2 is a request to transmit.
-    if transmitted == 0 { Direction::Received } else { Direction::Transmitted }
+fn direction(number: u8) -> Option<Direction> {
+    match number {
+        0 => Some(Direction::Received),
+        // A request to transmit: not sent yet.
+        2 => None,
+        _ => Some(Direction::Transmitted),
+    }
 }
 
 #[inline]
@@ -120,7 +124,13 @@ fn classic_frame(raw: u32, dlc: u8, remote: bool, data: &[u8]) -> Option<Result<
         return Some(Frame::remote(id, usize::from(dlc & 0xF)));
     }
     let frame = Frame::new(id, data.get(..usize::from(dlc).min(Frame::MAX_CLASSIC))?);
-    Some(if dlc > 8 { frame.and_then(|frame| frame.with_dlc(dlc.into())) } else { frame })
+    Some(with_code(frame, dlc))
+}
+
+/// The frame with a length code above 8. One above 15 is none, and means 8 bytes to every reader.
+#[inline]
+fn with_code(frame: Result<Frame, FrameError>, dlc: u8) -> Result<Frame, FrameError> {
+    if (9..=15).contains(&dlc) { frame.and_then(|frame| frame.with_dlc(dlc.into())) } else { frame }
 }
 
 #[inline]
@@ -128,7 +138,7 @@ fn classic(body: &[u8]) -> Parsed {
     let [channel_0, channel_1, flags, dlc, id_0, id_1, id_2, id_3, data @ ..] = chunk::<16>(body, 0)?;
     let raw = u32::from_le_bytes([*id_0, *id_1, *id_2, *id_3]);
     let frame = classic_frame(raw, *dlc, flags & REMOTE != 0, data)?;
-    let frame = frame.map(|frame| frame.with_direction(Some(direction(flags & 0xF))));
+    let frame = frame.map(|frame| frame.with_direction(direction(flags & 0xF)));
     Some((frame, u16::from_le_bytes([*channel_0, *channel_1])))
 }
 
@@ -152,7 +162,7 @@ fn fd(body: &[u8]) -> Parsed {
             frame.with_bit_rate_switch(fd_flags & BRS != 0).with_error_state(fd_flags & ESI != 0)
         })
     };
-    Some((frame.map(|frame| frame.with_direction(Some(direction(flags & 0xF)))), channel))
+    Some((frame.map(|frame| frame.with_direction(direction(flags & 0xF))), channel))
 }
 
 /// Channel, length code, valid bytes, count of tries, identifier 4, frame length 4, flags 4, 16 of timing, bit count 2, direction,
@@ -178,7 +188,7 @@ fn fd_64(object: &[u8], body: &[u8]) -> Parsed {
             frame.with_bit_rate_switch(flags & 0x2000 != 0).with_error_state(flags & 0x4000 != 0)
         })
     };
-    Some((frame.map(|frame| frame.with_direction(Some(direction(sent)))), channel.into()))
+    Some((frame.map(|frame| frame.with_direction(direction(sent))), channel.into()))
 }
 
 /// The first `valid` bytes of `data`, then zeros.
@@ -194,8 +204,9 @@ fn padded(data: &[u8], valid: usize) -> [u8; Frame::MAX_FD] {
 fn error_ext(body: &[u8]) -> Parsed {
     let head = chunk::<32>(body, 0)?;
     let (channel, raw) = (le16(head, 0)?, le32(head, 16)?);
-    let len = usize::from(*head.get(10)?).min(Frame::MAX_CLASSIC);
-    Some((Frame::error(raw & 0x1FFF_FFFF, head.get(24..24 + len)?), channel))
+    let dlc = usize::from(*head.get(10)?);
+    let frame = Frame::error(raw & 0x1FFF_FFFF, head.get(24..24 + dlc.min(Frame::MAX_CLASSIC))?);
+    Some((with_code(frame, *head.get(10)?), channel))
 }
 
 /// Channel, length code, valid bytes, code, flags 2, extended code 2, extended flags 2, offset of what follows, reserved, identifier 4,

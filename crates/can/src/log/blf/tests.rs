@@ -204,7 +204,6 @@ fn damage_costs_the_object_it_touches() {
         (4, 9, "an object's header of 9 bytes"),
         (6, 3, "an object header's version 3 is not known"),
         (31, 0xFF, "not a time"),
-        (35, 77, "not flags or a length code"),
     ] {
         let (ids, errors) = with(2, &|object| object[place] = value);
         assert_eq!(ids, [0, 1, 3, 4, 5], "{says}");
@@ -383,7 +382,7 @@ proptest! {
     }
 
     #[test]
-    fn changed_bytes_never_cost_what_is_in_other_containers(changes in prop::collection::vec((0..2000_usize, any::<u8>()), 1..20)) {
+    fn a_changed_byte_never_costs_what_is_in_other_containers(changes in prop::collection::vec((0..2300_usize, any::<u8>()), 1)) {
         let content: Vec<u8> = (0..40).flat_map(message).collect();
         let mut log = file(&[(true, &content), (false, &content)]);
         let len = log.len();

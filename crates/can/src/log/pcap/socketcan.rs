@@ -82,7 +82,8 @@ fn can(packet: &[u8], is_fd: bool) -> Result<Frame, LogFault> {
     let number = raw & 0x1FFF_FFFF;
     if raw & ERROR != 0 {
         let data = take(data, len, Frame::MAX_CLASSIC)?;
-        return Frame::error(number, data).map_err(fault);
+        let frame = Frame::error(number, data).map_err(fault)?;
+        return if code > 8 { frame.with_dlc(code.into()).map_err(fault) } else { Ok(frame) };
     }
     let id = if raw & EXTENDED != 0 { CanId::extended(number) } else { CanId::standard(number) };
     let id = id.ok_or(LogFault::Identifier)?;
