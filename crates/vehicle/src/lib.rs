@@ -49,7 +49,7 @@ pub use subscribe::{Filter, MAX_QUEUE, Overflow, Subscribe};
 pub use subscription::{Event, Points, Source, Subscription};
 pub use time::{Monotonic, Timestamp, TimestampError};
 pub use typed::{Reading, TypedPath, Unavailable};
-pub use unit::{Unit, UnitError};
+pub use unit::{Conversion, Unit, UnitError};
 pub use value::{DataType, ScalarType, TypeError, UnknownDataType, Value, VssScalar, VssValue};
 pub use vehicle::{Each, Get, Vehicle};
 #[cfg(feature = "vspec")]

@@ -59,16 +59,23 @@ impl Unit {
     /// # Errors
     /// [`UnitError`] where they measure different things, or one has no linear scale (`dBm`, `months`, `iso8601`).
     pub fn convert(&self, value: f64, to: &Self) -> Result<f64, UnitError> {
+        self.conversion(to).map(|conversion| conversion.apply(value))
+    }
+
+    /// How values of this unit become values of `to`: looked up once, applied to each value.
+    ///
+    /// # Errors
+    /// As [`convert`](Self::convert).
+    pub fn conversion(&self, to: &Self) -> Result<Conversion, UnitError> {
         if self == to {
-            return Ok(value);
+            return Ok(Conversion::NONE);
         }
         let scales = (|| {
             let ((_, from_quantity, from), (_, to_quantity, to)) = (self.row()?, to.row()?);
             (from_quantity == to_quantity).then_some(((*from)?, (*to)?))
         })();
-        let ((from_factor, from_offset), (to_factor, to_offset)) =
-            scales.ok_or_else(|| UnitError { from: self.clone(), to: to.clone() })?;
-        Ok((value * from_factor + from_offset - to_offset) / to_factor)
+        let (from, to) = scales.ok_or_else(|| UnitError { from: self.clone(), to: to.clone() })?;
+        Ok(from.then(to.inverse()))
     }
 
     fn row(&self) -> Option<&'static Row> {
@@ -91,79 +98,145 @@ impl fmt::Debug for Unit {
     }
 }
 
-/// Key, quantity, and factor and offset to the quantity's base: `base = value * factor + offset`.
-type Row = (&'static str, &'static str, Option<(f64, f64)>);
+/// A straight line between two units: `(value + shift) * up / down - back`, in the order that keeps whole numbers whole.
+///
+/// ```
+/// use coachwork_vehicle::{Conversion, Unit};
+/// let to_celsius = Unit::new("Fahrenheit").conversion(&Unit::new("Celsius"))?;
+/// assert_eq!(to_celsius.apply(212.0), 100.0);
+/// assert_eq!(to_celsius.inverse().apply(100.0), 212.0);
+/// // A unit that VSS does not have, by way of one that it has.
+/// let mph = Conversion::new(0.0, 1.609_344, 1.0).then(Unit::new("km/h").conversion(&Unit::new("m/s"))?);
+/// assert_eq!(mph.apply(100.0), 44.704);
+/// # Ok::<(), coachwork_vehicle::UnitError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Conversion {
+    shift: f64,
+    up: f64,
+    down: f64,
+    back: f64,
+}
+
+impl Conversion {
+    /// What leaves every value as it is.
+    pub const NONE: Self = Self::new(0.0, 1.0, 1.0);
+
+    /// `(value + shift) * up / down`.
+    pub const fn new(shift: f64, up: f64, down: f64) -> Self {
+        Self { shift, up, down, back: 0.0 }
+    }
+
+    /// The converted value.
+    #[inline]
+    pub fn apply(self, value: f64) -> f64 {
+        (value + self.shift) * self.up / self.down - self.back
+    }
+
+    /// By how much the converted value moves for one unit of the value.
+    pub fn slope(self) -> f64 {
+        self.up / self.down
+    }
+
+    /// Whether every value stays as it is.
+    #[expect(clippy::float_cmp, reason = "the same number, or a conversion")]
+    pub fn is_none(self) -> bool {
+        self.up == self.down && self.shift == self.back
+    }
+
+    /// The way back.
+    #[must_use]
+    pub const fn inverse(self) -> Self {
+        Self { shift: self.back, up: self.down, down: self.up, back: self.shift }
+    }
+
+    /// This one, and then `next`.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        let between = next.shift - self.back;
+        let shift = if between == 0.0 { self.shift } else { self.shift + between * self.down / self.up };
+        Self { shift, up: self.up * next.up, down: self.down * next.down, back: next.back }
+    }
+}
+
+/// Key, quantity, and the way to the quantity's base.
+type Row = (&'static str, &'static str, Option<Conversion>);
+
+/// `base = value * up / down`.
+const fn times(up: f64, down: f64) -> Option<Conversion> {
+    Some(Conversion::new(0.0, up, down))
+}
 
 /// VSS defines no factors; these are ours. Where a unit has no fixed length or no linear scale there are none.
 const UNITS: &[Row] = &[
-    ("mm", "length", Some((0.001, 0.0))),
-    ("cm", "length", Some((0.01, 0.0))),
-    ("m", "length", Some((1.0, 0.0))),
-    ("km", "length", Some((1000.0, 0.0))),
-    ("inch", "length", Some((0.0254, 0.0))),
-    ("km/h", "velocity", Some((1.0 / 3.6, 0.0))),
-    ("m/s", "velocity", Some((1.0, 0.0))),
-    ("m/s^2", "acceleration", Some((1.0, 0.0))),
-    ("cm/s^2", "acceleration", Some((0.01, 0.0))),
-    ("ml", "volume", Some((0.001, 0.0))),
-    ("l", "volume", Some((1.0, 0.0))),
-    ("cm^3", "volume", Some((0.001, 0.0))),
-    ("Celsius", "temperature", Some((1.0, 0.0))),
-    ("Fahrenheit", "temperature", Some((5.0 / 9.0, -160.0 / 9.0))),
-    ("degrees", "angle", Some((1.0, 0.0))),
-    ("degrees/s", "angular-speed", Some((1.0, 0.0))),
-    ("rad/s", "angular-speed", Some((180.0 / PI, 0.0))),
-    ("W", "power", Some((1.0, 0.0))),
-    ("kW", "power", Some((1000.0, 0.0))),
-    ("PS", "power", Some((735.498_75, 0.0))),
-    ("kWh", "work", Some((1.0, 0.0))),
-    ("g", "mass", Some((0.001, 0.0))),
-    ("kg", "mass", Some((1.0, 0.0))),
-    ("lbs", "mass", Some((0.453_592_37, 0.0))),
-    ("V", "voltage", Some((1.0, 0.0))),
-    ("A", "electric-current", Some((1.0, 0.0))),
-    ("Ah", "electric-charge", Some((1.0, 0.0))),
-    ("ms", "duration", Some((0.001, 0.0))),
-    ("s", "duration", Some((1.0, 0.0))),
-    ("min", "duration", Some((60.0, 0.0))),
-    ("h", "duration", Some((3600.0, 0.0))),
-    ("day", "duration", Some((86_400.0, 0.0))),
-    ("weeks", "duration", Some((604_800.0, 0.0))),
+    ("mm", "length", times(1.0, 1000.0)),
+    ("cm", "length", times(1.0, 100.0)),
+    ("m", "length", times(1.0, 1.0)),
+    ("km", "length", times(1000.0, 1.0)),
+    ("inch", "length", times(254.0, 10_000.0)),
+    ("km/h", "velocity", times(10.0, 36.0)),
+    ("m/s", "velocity", times(1.0, 1.0)),
+    ("m/s^2", "acceleration", times(1.0, 1.0)),
+    ("cm/s^2", "acceleration", times(1.0, 100.0)),
+    ("ml", "volume", times(1.0, 1000.0)),
+    ("l", "volume", times(1.0, 1.0)),
+    ("cm^3", "volume", times(1.0, 1000.0)),
+    ("Celsius", "temperature", times(1.0, 1.0)),
+    ("Fahrenheit", "temperature", Some(Conversion::new(-32.0, 5.0, 9.0))),
+    ("degrees", "angle", times(1.0, 1.0)),
+    ("degrees/s", "angular-speed", times(1.0, 1.0)),
+    ("rad/s", "angular-speed", times(180.0, PI)),
+    ("W", "power", times(1.0, 1.0)),
+    ("kW", "power", times(1000.0, 1.0)),
+    ("PS", "power", times(735.498_75, 1.0)),
+    ("kWh", "work", times(1.0, 1.0)),
+    ("g", "mass", times(1.0, 1000.0)),
+    ("kg", "mass", times(1.0, 1.0)),
+    ("lbs", "mass", times(0.453_592_37, 1.0)),
+    ("V", "voltage", times(1.0, 1.0)),
+    ("A", "electric-current", times(1.0, 1.0)),
+    ("Ah", "electric-charge", times(1.0, 1.0)),
+    ("ms", "duration", times(1.0, 1000.0)),
+    ("s", "duration", times(1.0, 1.0)),
+    ("min", "duration", times(60.0, 1.0)),
+    ("h", "duration", times(3600.0, 1.0)),
+    ("day", "duration", times(86_400.0, 1.0)),
+    ("weeks", "duration", times(604_800.0, 1.0)),
     ("months", "duration", None),
     ("years", "duration", None),
     ("unix-time", "datetime", None),
     ("iso8601", "datetime", None),
-    ("mbar", "pressure", Some((100.0, 0.0))),
-    ("Pa", "pressure", Some((1.0, 0.0))),
-    ("kPa", "pressure", Some((1000.0, 0.0))),
-    ("psi", "pressure", Some((6_894.757_293_168_361, 0.0))),
-    ("stars", "rating", Some((1.0, 0.0))),
-    ("g/s", "mass-per-time", Some((1.0, 0.0))),
-    ("g/km", "mass-per-distance", Some((1.0, 0.0))),
-    ("kWh/100km", "energy-consumption-per-distance", Some((10.0, 0.0))),
-    ("Wh/km", "energy-consumption-per-distance", Some((1.0, 0.0))),
-    ("ml/100km", "volume-per-distance", Some((0.001, 0.0))),
-    ("l/100km", "volume-per-distance", Some((1.0, 0.0))),
-    ("l/h", "volume-flow-rate", Some((1.0, 0.0))),
-    ("mpg-us", "distance-per-volume", Some((1.0, 0.0))),
-    ("mpg-uk", "distance-per-volume", Some((3.785_411_784 / 4.546_09, 0.0))),
+    ("mbar", "pressure", times(100.0, 1.0)),
+    ("Pa", "pressure", times(1.0, 1.0)),
+    ("kPa", "pressure", times(1000.0, 1.0)),
+    ("psi", "pressure", times(6_894.757_293_168_361, 1.0)),
+    ("stars", "rating", times(1.0, 1.0)),
+    ("g/s", "mass-per-time", times(1.0, 1.0)),
+    ("g/km", "mass-per-distance", times(1.0, 1.0)),
+    ("kWh/100km", "energy-consumption-per-distance", times(10.0, 1.0)),
+    ("Wh/km", "energy-consumption-per-distance", times(1.0, 1.0)),
+    ("ml/100km", "volume-per-distance", times(1.0, 1000.0)),
+    ("l/100km", "volume-per-distance", times(1.0, 1.0)),
+    ("l/h", "volume-flow-rate", times(1.0, 1.0)),
+    ("mpg-us", "distance-per-volume", times(1.0, 1.0)),
+    ("mpg-uk", "distance-per-volume", times(3.785_411_784, 4.546_09)),
     ("mpge", "distance-per-volume", None),
-    ("mpg", "distance-per-volume", Some((1.0, 0.0))),
-    ("km/l", "distance-per-volume", Some((3.785_411_784 / 1.609_344, 0.0))),
-    ("N", "force", Some((1.0, 0.0))),
-    ("kN", "force", Some((1000.0, 0.0))),
-    ("Nm", "torque", Some((1.0, 0.0))),
-    ("rpm", "rotational-speed", Some((1.0, 0.0))),
-    ("Hz", "frequency", Some((1.0, 0.0))),
-    ("cpm", "frequency", Some((1.0 / 60.0, 0.0))),
-    ("bpm", "frequency", Some((1.0 / 60.0, 0.0))),
-    ("ratio", "relation", Some((1.0, 0.0))),
-    ("percent", "relation", Some((0.01, 0.0))),
+    ("mpg", "distance-per-volume", times(1.0, 1.0)),
+    ("km/l", "distance-per-volume", times(3.785_411_784, 1.609_344)),
+    ("N", "force", times(1.0, 1.0)),
+    ("kN", "force", times(1000.0, 1.0)),
+    ("Nm", "torque", times(1.0, 1.0)),
+    ("rpm", "rotational-speed", times(1.0, 1.0)),
+    ("Hz", "frequency", times(1.0, 1.0)),
+    ("cpm", "frequency", times(1.0, 60.0)),
+    ("bpm", "frequency", times(1.0, 60.0)),
+    ("ratio", "relation", times(1.0, 1.0)),
+    ("percent", "relation", times(1.0, 100.0)),
     ("nm/km", "relation", None),
     ("dBm", "relation", None),
     ("dB", "relation", None),
-    ("Ohm", "resistance", Some((1.0, 0.0))),
-    ("lx", "illuminance", Some((1.0, 0.0))),
+    ("Ohm", "resistance", times(1.0, 1.0)),
+    ("lx", "illuminance", times(1.0, 1.0)),
 ];
 
 #[cfg(test)]
@@ -180,6 +253,8 @@ mod tests {
             (1.0, "kWh/100km", "Wh/km", 10.0),
             (90.0, "degrees/s", "rad/s", PI / 2.0),
             (30.0, "mpg-uk", "mpg-us", 24.980_2),
+            (212.0, "Fahrenheit", "Celsius", 100.0),
+            (37.0, "Celsius", "Fahrenheit", 98.6),
         ] {
             let got = Unit::new(from).convert(value, &Unit::new(to)).unwrap();
             assert!((got - wanted).abs() < 1e-4 * wanted, "{value} {from} is {got} {to}, not {wanted}");
@@ -192,6 +267,22 @@ mod tests {
             assert!(Unit::new(from).convert(1.0, &Unit::new(to)).is_err(), "{from} to {to}");
         }
         assert_eq!(Unit::new("furlong").convert(1.0, &Unit::new("furlong")), Ok(1.0));
+    }
+
+    #[test]
+    fn whole_numbers_stay_whole() {
+        for (value, from, to, wanted) in
+            [(36.0, "km/h", "m/s", 10.0), (10.0, "m/s", "km/h", 36.0), (7.0, "ms", "s", 0.007)]
+        {
+            assert_eq!(Unit::new(from).convert(value, &Unit::new(to)), Ok(wanted), "{value} {from}");
+        }
+        let there = Unit::new("Celsius").conversion(&Unit::new("Fahrenheit")).unwrap();
+        assert_eq!((there.apply(-40.0), there.apply(100.0), there.slope()), (-40.0, 212.0, 1.8));
+        assert!(Unit::new("km").conversion(&Unit::new("km")).unwrap().is_none() && !there.is_none());
+        // 300 K are 80.33 °F, by way of Celsius.
+        let kelvin = Conversion::new(-273.15, 1.0, 1.0).then(there);
+        assert!((kelvin.apply(300.0) - 80.33).abs() < 1e-9, "{}", kelvin.apply(300.0));
+        assert!((kelvin.inverse().apply(80.33) - 300.0).abs() < 1e-9);
     }
 
     proptest! {
