@@ -53,17 +53,28 @@ impl Databases {
         self.0.databases.iter().map(|database| database.messages().len()).sum()
     }
 
-    #[inline]
     pub(crate) fn message(&self, position: usize) -> Option<&Message> {
-        let of = self.0.first.partition_point(|first| *first <= position).checked_sub(1)?;
+        let of = self.part(position)?;
         self.0.databases.get(of)?.messages().get(position - self.0.first.get(of)?)
     }
 
-    /// The position of the message that a frame with this id carries.
+    /// The database that a message is in.
+    pub(crate) fn database(&self, position: usize) -> Option<&Database> {
+        self.0.databases.get(self.part(position)?)
+    }
+
+    fn part(&self, position: usize) -> Option<usize> {
+        self.0.first.partition_point(|first| *first <= position).checked_sub(1)
+    }
+
+    /// The position of the message that a frame with this id carries, and the message.
     #[inline]
-    pub(crate) fn find(&self, id: CanId) -> Option<usize> {
+    pub(crate) fn find(&self, id: CanId, by: Match) -> Option<(usize, &Message)> {
         let mut by_database = self.0.databases.iter().zip(&self.0.first);
-        by_database.find_map(|(database, first)| Some(first + database.find_position(id, Match::Auto)?))
+        by_database.find_map(|(database, first)| {
+            let place = database.find_position(id, by)?;
+            Some((first + place, database.messages().get(place)?))
+        })
     }
 }
 
@@ -111,7 +122,7 @@ mod tests {
             parse("VERSION \"\"\nBU_: A\n"),
             parse("BU_: A\nBO_ 2 Deux: 1 A\nBO_ 3 Trois: 1 A\n"),
         ]);
-        let named = |id| all.message(all.find(CanId::standard(id).unwrap())?).map(Message::name);
+        let named = |id| Some(all.find(CanId::standard(id).unwrap(), Match::Auto)?.1.name());
         assert_eq!([1, 2, 3, 4].map(named), [Some("One"), Some("Two"), Some("Trois"), None]);
         assert_eq!(
             all.messages().map(|(position, message)| (position, message.name())).collect::<Vec<_>>(),

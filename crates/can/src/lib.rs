@@ -7,11 +7,14 @@ mod databases;
 mod emit;
 mod error;
 mod frame;
+mod lines;
 pub mod log;
 mod mapping;
 mod math;
+mod network;
 mod plan;
 mod vehicle;
+mod wiring;
 
 pub use coachwork_dbc::CanId;
 
@@ -20,7 +23,11 @@ pub use databases::Databases;
 pub use emit::Emit;
 pub use frame::{Direction, Frame, FrameError};
 pub use mapping::{
-    Constant, FromBus, Mapping, MappingEntry, MappingError, MappingFault, SignalName, ToBus, Transform,
+    Constant, FromBus, Mapping, MappingEntry, MappingError, MappingFault, SignalName, StartValues, ToBus,
+    Transform,
 };
 pub use math::{Math, MathError, MathFault};
+pub use network::Segment;
+pub use plan::Stamps;
 pub use vehicle::{CanVehicle, Counts};
+pub use wiring::Wiring;

@@ -20,6 +20,7 @@ use alloc::vec::Vec;
 pub use self::finding::Finding;
 pub use self::rule::{Level, Rule, Rules, UnknownRule};
 pub(crate) use self::signal::limits;
+pub use self::units::symbol as unit_symbol;
 use crate::load::Loaded;
 use crate::{CanId, Code, Database, Diagnostic, Severity, Signal};
 

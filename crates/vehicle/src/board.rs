@@ -130,6 +130,11 @@ impl Board {
         self.publish(&points)
     }
 
+    /// Refuses the open requests on these signals: one of several links is lost, and what was sent on it will not be answered.
+    pub fn refuse(&self, signals: &[SignalId], reason: &Reason) {
+        self.inner().ledger.refuse(signals, reason);
+    }
+
     /// Reports that no signal is available any more, and refuses every open request: the link is lost or the source has ended.
     pub fn withdraw_all(&self, reason: &Reason) {
         let signals: Vec<_> = self.catalogue().ids().collect();

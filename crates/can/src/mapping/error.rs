@@ -80,13 +80,54 @@ pub enum MappingFault {
     #[error("the database has no signal {0:?}")]
     UnknownSignal(String),
     /// Several messages have a signal of this name.
-    #[error("the signal {signal:?} is in several messages: {messages}; write `Message.Signal`")]
+    #[error(
+        "the signal {signal:?} is in several messages: {messages}; write `Message.Signal`, and `bus` where there are several"
+    )]
     AmbiguousSignal {
         /// The signal.
         signal: String,
         /// The messages, joined by commas; at most eight are named.
         messages: String,
     },
+    /// The wiring has no bus of this name.
+    #[error("there is no bus {bus:?}; there are {known}")]
+    UnknownBus {
+        /// The bus.
+        bus: String,
+        /// Those that there are, joined by commas.
+        known: String,
+    },
+    /// The database has no message of this parameter group.
+    #[error("the database has no message of parameter group {0}")]
+    UnknownGroup(u32),
+    /// Only 29-bit identifiers have a source address.
+    #[error("the message {0:?} has no source address: its identifier has 11 bits")]
+    NoSource(String),
+    /// The signal's unit is spelled in a way that is not known, so that its values cannot be converted to the path's.
+    #[error(
+        "the unit {unit:?} of {signal} is not known; say with `\"unit\"` which one it is, or that it is {wanted:?} already"
+    )]
+    UnknownUnit {
+        /// The signal.
+        signal: String,
+        /// Its unit, as it is spelled.
+        unit: String,
+        /// The unit of the path.
+        wanted: String,
+    },
+    /// The signal's unit does not convert to the path's.
+    #[error("{signal} is in {unit}, which does not convert to {wanted}")]
+    UnitMismatch {
+        /// The signal.
+        signal: String,
+        /// Its unit, as it is spelled.
+        unit: String,
+        /// The unit of the path.
+        wanted: String,
+    },
+    /// A `math` or `mapping` gives the path's value in the path's unit.
+    #[error("`unit` beside a transform means nothing: the transform gives the path's unit")]
+    UnitAndTransform,
     /// A constant does not fit the type of the path, or the signal.
     #[error("{constant} does not fit {what}")]
     Constant {

@@ -1,16 +1,18 @@
 //! A mapping says which signal of a database is which path of a vehicle: a VSS tree in JSON whose leaves carry `dbc2vss` and `vss2dbc`.
 //!
-//! The form is that of the KUKSA CAN provider, whose files load unchanged. A signal may be qualified by its message, `Message.Signal`.
+//! The form is that of the KUKSA CAN provider, whose files load unchanged; what it lacks is in additional members (`docs/can-mapping.md`).
 //! *Invariant:* an entry that means nothing is an error that names file, path and entry; nothing is skipped but leaves without an entry.
 //! *Next:* `json.rs` (text to nodes), `tree.rs` (nodes to entries), `plan` (entries and a database become what is done with each frame).
 
 mod error;
 mod json;
+mod start;
 #[cfg(test)]
 mod tests;
 mod tree;
 
 pub use error::{MappingError, MappingFault};
+pub use start::StartValues;
 
 use crate::Math;
 use coachwork_vehicle::{DataType, Entry, Kind, Value};
@@ -65,6 +67,14 @@ pub struct FromBus {
     pub on_change: bool,
     /// What becomes of the signal's value.
     pub transform: Option<Transform>,
+    /// The unit of the signal, where the file says it in the database's stead (`unit`).
+    pub unit: Option<String>,
+    /// After how long without a frame the value is stale, where the file says it in the database's stead (`stale_ms`); zero is never.
+    pub stale_after: Option<Duration>,
+    /// Values of the signal that say that there is none, besides those of the database (`not_available`).
+    pub not_available: Vec<Constant>,
+    /// Values of the signal that say that it is wrong, besides those of the database (`error`).
+    pub error: Vec<Constant>,
 }
 
 /// `vss2dbc`: a signal that carries what the path is asked to become. Only actuators have one.
@@ -75,13 +85,24 @@ pub struct ToBus {
     pub signal: SignalName,
     /// What becomes of the path's value.
     pub transform: Option<Transform>,
+    /// The unit of the signal, where the file says it in the database's stead (`unit`).
+    pub unit: Option<String>,
+    /// How often the message is repeated once it was sent, where the file says it in the database's stead (`cycle_ms`); zero is never.
+    pub cycle: Option<Duration>,
 }
 
-/// A signal by name, perhaps qualified by its message.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A signal by name, perhaps qualified by its bus, its message, and for J1939 by parameter group and sender.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct SignalName {
-    /// The message, where the mapping names it.
+    /// The bus, where the mapping names it (`bus`).
+    pub bus: Option<String>,
+    /// The message, where the mapping names it (`Message.Signal`).
     pub message: Option<String>,
+    /// The J1939 parameter group number, where the mapping names it (`pgn`): frames are matched by it, whatever their sender.
+    pub pgn: Option<u32>,
+    /// The J1939 source address, where the mapping names it (`source`): only frames from it are read, and it is the sender of what is sent.
+    pub source: Option<u8>,
     /// The signal.
     pub signal: String,
 }
@@ -172,6 +193,12 @@ impl MappingEntry {
 
 impl fmt::Display for SignalName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(bus) = &self.bus {
+            write!(f, "{bus}:")?;
+        }
+        if let Some(pgn) = self.pgn {
+            write!(f, "pgn {pgn}:")?;
+        }
         match &self.message {
             Some(message) => write!(f, "{message}.{}", self.signal),
             None => f.write_str(&self.signal),

@@ -39,7 +39,7 @@ fn a_signal_may_be_qualified_and_dbc_is_dbc2vss() {
     let entry = &mapping.entries()[0];
     assert_eq!(
         entry.from_bus().unwrap().signal,
-        SignalName { message: Some("M".into()), signal: "S".into() }
+        SignalName { message: Some("M".into()), signal: "S".into(), ..SignalName::default() }
     );
     assert_eq!(entry.to_bus().unwrap().signal.to_string(), "T");
     assert!(Mapping::parse("m.json", &leaf(r#""unit": "km""#)).unwrap().entries().is_empty());

@@ -15,6 +15,9 @@ const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 const FROM_BUS: [&str; 2] = ["dbc2vss", "dbc"];
 const TO_BUS: &str = "vss2dbc";
 
+/// The largest parameter group number: 18 bits.
+const MAX_PGN: i64 = 0x3_FFFF;
+
 pub(super) fn entries(file: &str, root: &Node) -> Result<Vec<MappingEntry>, MappingError> {
     let tops = members(root, "the file").map_err(|fault| MappingError::whole(file, fault))?;
     let mut entries = Vec::new();
@@ -118,43 +121,66 @@ fn limit(node: &Node, name: &str, data_type: DataType) -> Result<Value, MappingF
 }
 
 fn from_bus(node: &Node) -> Result<FromBus, MappingFault> {
-    known_members(node)?;
-    let interval = match node.member("interval_ms") {
-        None => None,
-        Some(Node::Integer(milliseconds)) => {
-            let milliseconds = u64::try_from(*milliseconds)
-                .map_err(|_| not_a("interval_ms", "a number of milliseconds from 0"))?;
-            Some(Duration::from_millis(milliseconds))
-        }
-        Some(_) => return Err(not_a("interval_ms", "a whole number of milliseconds")),
-    };
+    known_members(node, &["interval_ms", "on_change", "stale_ms", "not_available", "error"])?;
     let on_change = match node.member("on_change") {
         None => None,
         Some(Node::Bool(on_change)) => Some(*on_change),
         Some(_) => return Err(not_a("on_change", "true or false")),
     };
     // Where nothing limits the samples, one a second; `on_change` alone limits them enough.
-    let interval =
-        interval.unwrap_or(if on_change == Some(true) { Duration::ZERO } else { DEFAULT_INTERVAL });
+    let default = if on_change == Some(true) { Duration::ZERO } else { DEFAULT_INTERVAL };
+    let transform = transform(node)?;
     Ok(FromBus {
         signal: signal(node)?,
-        interval,
+        interval: milliseconds(node, "interval_ms")?.unwrap_or(default),
         on_change: on_change.unwrap_or(false),
-        transform: transform(node)?,
+        unit: unit(node, transform.as_ref())?,
+        transform,
+        stale_after: milliseconds(node, "stale_ms")?,
+        not_available: constants(node, "not_available")?,
+        error: constants(node, "error")?,
     })
 }
 
+/// In the format, `interval_ms` and `on_change` may stand here and mean nothing.
 fn to_bus(node: &Node) -> Result<ToBus, MappingFault> {
-    known_members(node)?;
-    Ok(ToBus { signal: signal(node)?, transform: transform(node)? })
+    known_members(node, &["interval_ms", "on_change", "cycle_ms"])?;
+    let transform = transform(node)?;
+    Ok(ToBus {
+        signal: signal(node)?,
+        unit: unit(node, transform.as_ref())?,
+        transform,
+        cycle: milliseconds(node, "cycle_ms")?,
+    })
 }
 
 /// A misspelt member would silently mean its default.
-fn known_members(node: &Node) -> Result<(), MappingFault> {
-    const KNOWN: [&str; 6] = ["signal", "interval_ms", "on_change", "transform", "comment", "description"];
-    match members(node, "the entry")?.iter().find(|(name, _)| !KNOWN.contains(&name.as_str())) {
+fn known_members(node: &Node, also: &[&str]) -> Result<(), MappingFault> {
+    const KNOWN: [&str; 8] =
+        ["signal", "transform", "comment", "description", "bus", "pgn", "source", "unit"];
+    let unknown = |name: &str| !KNOWN.contains(&name) && !also.contains(&name);
+    match members(node, "the entry")?.iter().find(|(name, _)| unknown(name)) {
         Some((name, _)) => Err(MappingFault::UnknownMember(name.clone())),
         None => Ok(()),
+    }
+}
+
+fn milliseconds(node: &Node, name: &'static str) -> Result<Option<Duration>, MappingFault> {
+    match node.member(name) {
+        None => Ok(None),
+        Some(Node::Integer(milliseconds)) => u64::try_from(*milliseconds)
+            .map(|milliseconds| Some(Duration::from_millis(milliseconds)))
+            .map_err(|_| not_a(name, "a number of milliseconds from 0")),
+        Some(_) => Err(not_a(name, "a whole number of milliseconds")),
+    }
+}
+
+/// A transform gives the path's unit by itself: a unit beside one would mean nothing.
+fn unit(node: &Node, transform: Option<&Transform>) -> Result<Option<String>, MappingFault> {
+    match (node.member("unit"), transform) {
+        (None, _) => Ok(None),
+        (Some(_), Some(_)) => Err(MappingFault::UnitAndTransform),
+        (Some(_), None) => text(node, "unit").map(|unit| Some(unit.to_owned())),
     }
 }
 
@@ -168,7 +194,30 @@ fn signal(node: &Node) -> Result<SignalName, MappingFault> {
     if signal.is_empty() || message == Some("") {
         return Err(not_a("signal", "a name"));
     }
-    Ok(SignalName { message: message.map(str::to_owned), signal: signal.to_owned() })
+    let bus = node.member("bus").map(|_| text(node, "bus").map(str::to_owned)).transpose()?;
+    let whole = |name: &'static str, most: i64, wanted| match node.member(name) {
+        None => Ok(None),
+        Some(Node::Integer(value)) if (0..=most).contains(value) => Ok(u32::try_from(*value).ok()),
+        Some(_) => Err(not_a(name, wanted)),
+    };
+    let pgn = whole("pgn", MAX_PGN, "a parameter group number from 0 to 262143")?;
+    let source = whole("source", 255, "a source address from 0 to 255")?;
+    Ok(SignalName {
+        bus,
+        message: message.map(str::to_owned),
+        pgn,
+        source: source.and_then(|source| u8::try_from(source).ok()),
+        signal: signal.to_owned(),
+    })
+}
+
+/// One constant or a list of them; none where the member is not there.
+fn constants(node: &Node, name: &'static str) -> Result<Vec<Constant>, MappingFault> {
+    match node.member(name) {
+        None => Ok(Vec::new()),
+        Some(Node::List(values)) => values.iter().map(|value| constant_of(value, name)).collect(),
+        Some(value) => constant_of(value, name).map(|constant| vec![constant]),
+    }
 }
 
 fn transform(node: &Node) -> Result<Option<Transform>, MappingFault> {
@@ -198,7 +247,11 @@ fn pair(node: &Node) -> Result<(Constant, Constant), MappingFault> {
 }
 
 fn constant(node: &Node, name: &'static str) -> Result<Constant, MappingFault> {
-    match node.member(name).ok_or(MappingFault::Missing(name))? {
+    constant_of(node.member(name).ok_or(MappingFault::Missing(name))?, name)
+}
+
+fn constant_of(node: &Node, name: &str) -> Result<Constant, MappingFault> {
+    match node {
         Node::Bool(value) => Ok(Constant::Bool(*value)),
         Node::Integer(value) => Ok(Constant::Integer(*value)),
         Node::Number(value) => Ok(Constant::Number(*value)),

@@ -2,21 +2,32 @@
 //!
 //! A gate works as its format says: the time gate first (it remembers the time even where the sample is dropped later), then the transform,
 //! then the change gate against what was last passed on; the first sample always passes. A value that stays the same is passed on again
-//! before it would be stale, so that `on_change` does not make it so.
+//! before it would be stale, so that `on_change` does not make it so; and that a value has become not available or an error passes the time
+//! gate, so that a last valid value is not left standing.
 //! *Invariant:* no name is compared and, but for numbers shown as text, nothing is allocated per frame.
 //! *Next:* `value.rs` (the transforms), `vehicle.rs` (who publishes the points).
 
-use super::{Plan, ToVehicle};
-use crate::{Databases, Frame};
-use coachwork_dbc::{Raw, SignalIndex};
+use super::{Plan, Reading, ToVehicle};
+use crate::Frame;
+use crate::network::Network;
+use coachwork_dbc::{Raw, SignalIndex, SignalValue};
 use coachwork_vehicle::{Catalogue, Datapoint, SignalId, State, Timestamp};
 use std::time::Duration;
 
 /// What each message's frames become.
 pub(crate) struct Inward {
-    databases: Databases,
-    /// By message of the databases: its targets.
+    network: Network,
+    /// By position of the message: its targets.
     targets: Vec<Vec<Target>>,
+    /// By segment: what is matched by parameter group alone.
+    groups: Vec<Vec<Group>>,
+}
+
+/// What the frames of a J1939 parameter group become, whatever message their whole identifier is that of.
+struct Group {
+    pgn: u32,
+    position: usize,
+    targets: Vec<Target>,
 }
 
 /// What became of a frame.
@@ -37,6 +48,8 @@ pub(crate) enum Fate {
 struct Target {
     id: SignalId,
     signal: SignalIndex,
+    /// Only frames of this J1939 source address.
+    source: Option<u8>,
     to_vehicle: ToVehicle,
     interval: Duration,
     on_change: bool,
@@ -51,28 +64,39 @@ struct Target {
 impl Inward {
     pub(crate) fn new(plan: &Plan, catalogue: &Catalogue) -> Self {
         let mut targets: Vec<Vec<Target>> = Vec::new();
-        targets.resize_with(plan.databases.message_count(), Vec::new);
+        targets.resize_with(plan.network.message_count(), Vec::new);
+        let mut groups: Vec<Vec<Group>> = Vec::new();
+        groups.resize_with(plan.network.len(), Vec::new);
         for (id, route) in catalogue.ids().zip(&plan.routes) {
             let Some(reading) = &route.reading else { continue };
-            let Some(of_message) = targets.get_mut(reading.place.message) else { continue };
-            of_message.push(Target {
-                id,
-                signal: reading.place.signal,
-                to_vehicle: reading.to_vehicle.clone(),
-                interval: reading.interval,
-                on_change: reading.on_change,
-                refresh: reading.stale_after.map(|limit| limit / 2),
-                sampled: None,
-                converted: None,
-                passed: None,
-            });
+            let (place, target) = (&reading.place, Target::new(id, reading));
+            let Some(pgn) = place.group else {
+                if let Some(of_message) = targets.get_mut(place.message) {
+                    of_message.push(target);
+                }
+                continue;
+            };
+            let Some(of_segment) = groups.get_mut(place.segment) else { continue };
+            let known = |group: &&mut Group| group.pgn == pgn && group.position == place.message;
+            match of_segment.iter_mut().find(known) {
+                Some(group) => group.targets.push(target),
+                None => of_segment.push(Group { pgn, position: place.message, targets: vec![target] }),
+            }
         }
-        Self { databases: plan.databases.clone(), targets }
+        Self { network: plan.network.clone(), targets, groups }
     }
 
-    /// Appends what a frame says to `points`; `now` is when it was received.
+    /// What is heard next of these signals passes the gates, whatever passed before.
+    pub(crate) fn forget(&mut self, signals: &[SignalId]) {
+        for gate in self.gates.iter_mut().filter(|gate| signals.contains(&gate.id)) {
+            (gate.sampled, gate.passed) = (None, None);
+        }
+    }
+
+    /// Appends what a frame on a segment says to `points`; `now` is when it was received.
     pub(crate) fn read(
         &mut self,
+        segment: usize,
         frame: &Frame,
         now: Timestamp,
         points: &mut Vec<(SignalId, Datapoint)>,
@@ -80,34 +104,67 @@ impl Inward {
         if !frame.is_data() {
             return Fate::NoData;
         }
-        let Some(position) = self.databases.find(frame.id()) else {
-            return Fate::Unknown;
-        };
-        let (Some(message), Some(targets)) =
-            (self.databases.message(position), self.targets.get_mut(position))
-        else {
-            return Fate::Unknown;
-        };
-        if targets.is_empty() {
-            return Fate::Unmapped;
+        let received = (frame.time().unwrap_or(now), now);
+        let mut fate = Fate::Unknown;
+        if let Some((position, message)) = self.network.find(segment, frame.id()) {
+            fate = match self.targets.get_mut(position).filter(|targets| !targets.is_empty()) {
+                Some(targets) => hand(message, targets, frame, received, points),
+                None => Fate::Unmapped,
+            };
         }
-        let source = frame.time().unwrap_or(now);
-        for target in targets {
-            let Some(sample) = message.decode_signal(target.signal, frame.data()) else { continue };
-            if let Some(state) = target.pass(&sample, source) {
-                points.push((target.id, Datapoint { state, source, received: now }));
+        let groups = self.groups.get_mut(segment).filter(|groups| !groups.is_empty());
+        if let Some((groups, pgn)) = groups.zip(frame.id().pgn()) {
+            for group in groups.iter_mut().filter(|group| group.pgn == pgn) {
+                let Some(message) = self.network.message(group.position) else { continue };
+                let read = hand(message, &mut group.targets, frame, received, points);
+                fate = if fate == Fate::Short { fate } else { read };
             }
         }
-        if frame.len() < message.length() { Fate::Short } else { Fate::Read }
+        fate
     }
 }
 
+/// A frame of a message to the message's targets.
+fn hand(
+    message: &coachwork_dbc::Message,
+    targets: &mut [Target],
+    frame: &Frame,
+    (source, received): (Timestamp, Timestamp),
+    points: &mut Vec<(SignalId, Datapoint)>,
+) -> Fate {
+    for target in targets {
+        if target.source.is_some() && target.source != frame.id().source_address() {
+            continue;
+        }
+        let Some(sample) = message.decode_signal(target.signal, frame.data()) else { continue };
+        if let Some(state) = target.pass(&sample, source) {
+            points.push((target.id, Datapoint { state, source, received }));
+        }
+    }
+    if frame.len() < message.length() { Fate::Short } else { Fate::Read }
+}
+
 impl Target {
+    fn new(id: SignalId, reading: &Reading) -> Self {
+        Self {
+            id,
+            signal: reading.place.signal,
+            source: reading.place.source,
+            to_vehicle: reading.to_vehicle.clone(),
+            interval: reading.interval,
+            on_change: reading.on_change,
+            refresh: reading.stale_after.map(|limit| limit / 2),
+            sampled: None,
+            converted: None,
+            passed: None,
+        }
+    }
+
     /// The sample's state, if it passes the gates.
-    fn pass(&mut self, sample: &coachwork_dbc::SignalValue<'_>, at: Timestamp) -> Option<State> {
+    fn pass(&mut self, sample: &SignalValue<'_>, at: Timestamp) -> Option<State> {
         // A time before the last (a log that starts again) passes.
         if self.sampled.is_some_and(|last| at >= last && at.saturating_since(last) < self.interval) {
-            return None;
+            return self.lost(sample, at);
         }
         self.sampled = Some(at);
         let known = self.converted.as_ref().filter(|(raw, _)| *raw == sample.raw());
@@ -122,9 +179,20 @@ impl Target {
         {
             return None;
         }
-        if self.on_change {
+        let state = state.clone();
+        if self.on_change || !self.interval.is_zero() {
             self.passed = Some((state.clone(), at));
         }
-        Some(state.clone())
+        Some(state)
+    }
+
+    /// Between two samples: that a valid value is none any more.
+    fn lost(&mut self, sample: &SignalValue<'_>, at: Timestamp) -> Option<State> {
+        if !matches!(self.passed, Some((State::Valid(_), _))) || self.to_vehicle.special(sample).is_none() {
+            return None;
+        }
+        let state = self.to_vehicle.convert(sample).filter(|state| !matches!(state, State::Valid(_)))?;
+        self.passed = Some((state.clone(), at));
+        Some(state)
     }
 }

@@ -1,22 +1,30 @@
 //! A mapping and a database become what is done with each frame, and with each request: no name is compared after this.
 //!
 //! *Invariant:* every entry of the mapping has its signal, or compiling fails with file, path, entry and cause.
-//! *Next:* `names.rs` (signals by name), `value.rs` (one value's way), `inward.rs` (frames to datapoints), `outward.rs` (values to frames).
+//! *Next:* `names.rs` (signals by name), `units.rs` and `value.rs` (one value's way), `inward.rs` (frames to datapoints), `outward.rs` (values to
+//! frames), `stamp.rs` (what every frame carries).
 
+mod cadence;
 mod inward;
 mod names;
 mod outward;
+mod stamp;
 #[cfg(test)]
 mod tests;
+mod units;
 mod value;
 
+pub(crate) use cadence::Cadence;
 pub(crate) use inward::{Fate, Inward};
 pub(crate) use names::{Names, Place};
-pub(crate) use outward::{Outward, error_value, not_available, payload_frame};
-pub(crate) use value::{ToVehicle, ToWire, Wire};
+pub(crate) use outward::{Outward, StartPayloads, payload_frame};
+pub(crate) use stamp::Stamping;
+pub use stamp::Stamps;
+pub(crate) use value::{Special, ToVehicle, ToWire, Wire};
 
-use crate::mapping::MappingEntry;
-use crate::{Databases, Mapping, MappingError, MappingFault};
+use crate::mapping::{MappingEntry, StartValues};
+use crate::network::Network;
+use crate::{Mapping, MappingError, MappingFault};
 use coachwork_vehicle::{Access, Catalogue, Facts, Permission, ScalarType};
 use std::time::Duration;
 
@@ -25,8 +33,9 @@ const STALE_CYCLES: u32 = 3;
 
 /// What becomes of each path of a mapping.
 pub(crate) struct Plan {
-    pub(crate) databases: Databases,
+    pub(crate) network: Network,
     pub(crate) routes: Vec<Route>,
+    pub(crate) start: StartPayloads,
 }
 
 /// The ways of one path; its row in the catalogue is its place in the plan.
@@ -49,11 +58,18 @@ pub(crate) struct Reading {
 pub(crate) struct Command {
     pub(crate) place: Place,
     pub(crate) to_wire: ToWire,
+    /// How the message is repeated.
+    pub(crate) cadence: Cadence,
 }
 
 impl Plan {
-    pub(crate) fn compile(databases: Databases, mapping: &Mapping) -> Result<Self, MappingError> {
-        let names = Names::new(&databases);
+    pub(crate) fn compile(
+        network: impl Into<Network>,
+        mapping: &Mapping,
+        start: &StartValues,
+    ) -> Result<Self, MappingError> {
+        let network = network.into().checked(mapping.name())?;
+        let names = Names::new(&network);
         let mut routes = Vec::with_capacity(mapping.entries().len());
         for entry in mapping.entries() {
             let at = |name| {
@@ -65,14 +81,15 @@ impl Plan {
                 entry.to_bus().map(|_| command(&names, entry)).transpose().map_err(at("vss2dbc"))?;
             routes.push(Route { entry: entry.clone(), reading, command });
         }
-        Ok(Self { databases, routes })
+        let start = StartPayloads::compile(start, &network)?;
+        Ok(Self { network, routes, start })
     }
 
-    /// The catalogue of the routes: a path is read where it has a reading, written where it has a command and the bus is `writable`.
+    /// The catalogue of the routes: a path is read where it has a reading, written where it has a command and its bus is `writable`.
     pub(crate) fn catalogue(
         &self,
         mapping: &Mapping,
-        writable: bool,
+        writable: impl Fn(usize) -> bool,
         facts: Facts,
     ) -> Result<Catalogue, MappingError> {
         let entries = self.routes.iter().map(|route| {
@@ -92,7 +109,8 @@ impl Plan {
         Ok(catalogue.with_access(|_, access| {
             let route = routes.next();
             let read = route.is_some_and(|route| route.reading.is_some());
-            let write = writable && route.is_some_and(|route| route.command.is_some());
+            let command = route.and_then(|route| route.command.as_ref());
+            let write = command.is_some_and(|command| writable(command.place.segment));
             Access {
                 read: if read { access.read.clone() } else { Permission::No },
                 write: if write { access.write.clone() } else { Permission::No },
@@ -121,9 +139,10 @@ impl Route {
 fn reading(names: &Names<'_>, entry: &MappingEntry) -> Result<Reading, MappingFault> {
     let from = entry.from_bus().ok_or(MappingFault::Missing("dbc2vss"))?;
     let (place, signal) = names.find(&from.signal)?;
-    let to_vehicle = ToVehicle::compile(from.transform.as_ref(), signal, entry.data_type)?;
+    let to_vehicle = ToVehicle::compile(from, signal, entry.data_type, entry.unit.as_deref())?;
     // Gated samples come an interval apart, and the first after that may be a cycle late.
-    let stale_after = place.cycle.map(|cycle| from.interval + cycle * STALE_CYCLES);
+    let regular = place.cadence.regular().map(|cycle| from.interval + cycle * STALE_CYCLES);
+    let stale_after = from.stale_after.or(regular).filter(|limit| !limit.is_zero());
     Ok(Reading { place, to_vehicle, interval: from.interval, on_change: from.on_change, stale_after })
 }
 
@@ -131,5 +150,11 @@ fn command(names: &Names<'_>, entry: &MappingEntry) -> Result<Command, MappingFa
     let to = entry.to_bus().ok_or(MappingFault::Missing("vss2dbc"))?;
     let (place, signal) = names.find(&to.signal)?;
     names.sendable(place)?;
-    Ok(Command { place, to_wire: ToWire::compile(to.transform.as_ref(), signal, entry.data_type)? })
+    let to_wire = ToWire::compile(to, signal, entry.data_type, entry.unit.as_deref())?;
+    let cadence = match to.cycle {
+        None => place.cadence,
+        Some(cycle) if cycle.is_zero() => Cadence::OnEvent,
+        Some(cycle) => Cadence::Cyclic(cycle),
+    };
+    Ok(Command { place, to_wire, cadence })
 }

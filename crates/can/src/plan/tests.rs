@@ -1,7 +1,7 @@
 //! Frames through mappings: transforms, gates in their order, availability; and the way back.
 
 use super::*;
-use crate::{CanId, Frame};
+use crate::{CanId, Databases, Frame};
 use coachwork_dbc::Availability;
 use coachwork_vehicle::{Datapoint, SignalId, State, Timestamp, Value};
 use proptest::prelude::*;
@@ -28,14 +28,22 @@ VAL_ 100 Gear 0 "P" 1 "R" 2 "N" 3 "D" 15 "SNA" ;
 VAL_ 101 Lamp 0 "Off" 1 "On" 2 "Error" 3 "SNA" ;
 "#;
 
+/// A `dbc2vss` with this expression.
+fn through_math(math: &str) -> crate::FromBus {
+    let text = format!(
+        r#"{{"A": {{"type": "sensor", "datatype": "double", "dbc2vss": {{"signal": "Speed", "transform": {{"math": "{math}"}}}}}}}}"#
+    );
+    Mapping::parse("m.json", &text).unwrap().entries()[0].from_bus().unwrap().clone()
+}
+
 fn database() -> Databases {
     coachwork_dbc::Database::parse(DBC).unwrap().into()
 }
 
 fn compile(leaves: &str) -> Result<(Plan, Catalogue), MappingError> {
     let mapping = Mapping::parse("m.json", &format!("{{{leaves}}}"))?;
-    let plan = Plan::compile(database(), &mapping)?;
-    let catalogue = plan.catalogue(&mapping, true, Facts::default())?;
+    let plan = Plan::compile(database(), &mapping, &StartValues::default())?;
+    let catalogue = plan.catalogue(&mapping, |_| true, Facts::default())?;
     Ok((plan, catalogue))
 }
 
@@ -56,7 +64,7 @@ fn run(id: u32, data_type: &str, entry: &str, step: i64, payloads: &[Vec<u8>]) -
         let at = Timestamp::from_nanoseconds(number * step * 1_000_000);
         let frame = Frame::new(CanId::standard(id).unwrap(), payload).unwrap().with_time(at);
         let mut points: Vec<(SignalId, Datapoint)> = Vec::new();
-        inward.read(&frame, Timestamp::from_seconds(1), &mut points);
+        inward.read(0, &frame, Timestamp::from_seconds(1), &mut points);
         passed.extend(points.into_iter().map(|(_, point)| (number * step, point.state)));
     }
     passed
@@ -88,7 +96,7 @@ fn numbers_become_the_type_of_the_path() {
         Some(State::Valid(Value::Uint(4_294_967_295)))
     );
     let too_big = only("uint8", plain, speed(4000)).unwrap();
-    assert_eq!(too_big.to_string(), "error: 390 does not fit uint8");
+    assert_eq!(too_big.to_string(), "error: the value of Speed does not fit uint8");
 }
 
 #[test]
@@ -167,7 +175,7 @@ fn a_log_that_starts_again_passes_the_time_gate() {
         let frame = Frame::new(CanId::standard(100).unwrap(), &speed(1))
             .unwrap()
             .with_time(Timestamp::from_seconds(at));
-        assert_eq!(inward.read(&frame, Timestamp::EPOCH, &mut points), Fate::Read);
+        assert_eq!(inward.read(0, &frame, Timestamp::EPOCH, &mut points), Fate::Read);
     }
     assert_eq!(points.len(), 2);
 }
@@ -178,7 +186,7 @@ fn frames_have_fates() {
     let mut inward = Inward::new(&plan, &catalogue);
     let mut points = Vec::new();
     let mut fate = |id: u32, frame: fn(CanId) -> Frame| {
-        inward.read(&frame(CanId::standard(id).unwrap()), Timestamp::EPOCH, &mut points)
+        inward.read(0, &frame(CanId::standard(id).unwrap()), Timestamp::EPOCH, &mut points)
     };
     assert_eq!(fate(100, |id| Frame::new(id, &[1, 2, 3]).unwrap()), Fate::Short);
     assert_eq!(fate(101, |id| Frame::new(id, &[1, 2]).unwrap()), Fate::Unmapped);
@@ -204,7 +212,7 @@ fn names_that_mean_nothing_or_several_signals_are_refused() {
     );
     assert_eq!(
         fails(r#""vss2dbc": {"signal": "Heat"}"#),
-        "m.json: A: vss2dbc: the signal \"Heat\" is in several messages: Seat, Other; write `Message.Signal`"
+        "m.json: A: vss2dbc: the signal \"Heat\" is in several messages: Seat, Other; write `Message.Signal`, and `bus` where there are several"
     );
     assert!(compile(&leaf("A", "uint8", r#""vss2dbc": {"signal": "Other.Heat"}"#)).is_ok());
     assert_eq!(
@@ -234,7 +242,7 @@ fn access_follows_the_mapping() {
 
 fn outward(leaves: &[String]) -> Outward {
     let (plan, _) = compile(&leaves.join(",")).unwrap();
-    Outward::new(&Arc::new(plan))
+    Outward::new(&Arc::new(plan), Stamping::default())
 }
 
 fn sent(
@@ -247,9 +255,10 @@ fn sent(
     outward.command(
         row,
         value,
+        coachwork_vehicle::Monotonic::default(),
         |row| readings.get(row).cloned().flatten(),
-        |made| {
-            frame = Some(*made);
+        |(_, made)| {
+            frame = Some(made);
             Ok(())
         },
     )?;
@@ -269,7 +278,7 @@ fn a_command_keeps_the_rest_of_its_message() {
         "no request for the lamp"
     );
     assert_eq!(sent(&all, 1, &Value::Bool(true), &[]).unwrap().data(), [60, 1], "the heat as it was asked");
-    all.seen(&Frame::new(CanId::standard(101).unwrap(), &[9, 0]).unwrap());
+    all.seen(0, &Frame::new(CanId::standard(101).unwrap(), &[9, 0]).unwrap());
     assert_eq!(sent(&all, 1, &Value::Bool(true), &[]).unwrap().data(), [9, 1], "the heat as it was seen");
 
     let fresh = outward(&leaves);
@@ -293,8 +302,9 @@ fn a_command_that_cannot_be_sent_is_not_remembered() {
         leaf("A", "uint8", r#""vss2dbc": {"signal": "Seat.Heat"}"#),
         leaf("B", "boolean", r#""vss2dbc": {"signal": "Lamp"}"#),
     ]);
-    let full = |_: &Frame| Err(coachwork_vehicle::Error::new(coachwork_vehicle::ErrorKind::Limit, "full"));
-    all.command(0, &Value::Uint(60), |_| None, full).unwrap_err();
+    let full =
+        |_: (usize, Frame)| Err(coachwork_vehicle::Error::new(coachwork_vehicle::ErrorKind::Limit, "full"));
+    all.command(0, &Value::Uint(60), coachwork_vehicle::Monotonic::default(), |_| None, full).unwrap_err();
     let frame = sent(&all, 1, &Value::Bool(true), &[]).unwrap();
     assert_eq!((frame.id(), frame.data()), (CanId::standard(101).unwrap(), &[0, 1][..]));
 }
@@ -302,12 +312,11 @@ fn a_command_that_cannot_be_sent_is_not_remembered() {
 #[test]
 fn only_lines_and_tables_have_an_inverse() {
     let database = database();
-    let names = Names::new(&database);
-    let (_, signal) = names.find(&crate::SignalName { message: None, signal: "Speed".into() }).unwrap();
-    let inverse = |math: &str| {
-        let transform = crate::Transform::Math(crate::Math::parse(math).unwrap());
-        ToWire::inverse(Some(&transform), signal, DataType::DOUBLE)
-    };
+    let network = Network::from(database);
+    let names = Names::new(&network);
+    let (_, signal) =
+        names.find(&crate::SignalName { signal: "Speed".into(), ..Default::default() }).unwrap();
+    let inverse = |math: &str| ToWire::inverse(&through_math(math), signal, DataType::DOUBLE, None);
     for math in ["floor(x)", "x * x", "1 / x", "5", "x > 3", "abs(x)"] {
         assert!(matches!(inverse(math), Err(MappingFault::NotInvertible)), "{math}");
     }
@@ -323,12 +332,13 @@ proptest! {
     #[test]
     fn what_goes_out_comes_in_again(slope in prop::sample::select(vec![0.5, 2.0, -4.0, 3.6]), offset in -50.0..50.0f64, raw in 0..4000u16) {
         let database = database();
-        let names = Names::new(&database);
-        let (place, signal) = names.find(&crate::SignalName { message: None, signal: "Speed".into() }).unwrap();
-        let message = database.message(place.message).unwrap();
-        let transform = crate::Transform::Math(crate::Math::parse(&format!("x * ({slope}) + ({offset})")).unwrap());
-        let to_vehicle = ToVehicle::compile(Some(&transform), signal, DataType::DOUBLE).unwrap();
-        let to_wire = ToWire::inverse(Some(&transform), signal, DataType::DOUBLE).unwrap();
+        let network = Network::from(database);
+        let names = Names::new(&network);
+        let (place, signal) = names.find(&crate::SignalName { signal: "Speed".into(), ..Default::default() }).unwrap();
+        let message = network.message(place.message).unwrap();
+        let from = through_math(&format!("x * ({slope}) + ({offset})"));
+        let to_vehicle = ToVehicle::compile(&from, signal, DataType::DOUBLE, None).unwrap();
+        let to_wire = ToWire::inverse(&from, signal, DataType::DOUBLE, None).unwrap();
         let payload = speed(raw);
         let sample = message.decode_signal(place.signal, &payload).unwrap();
         prop_assert_eq!(sample.availability(), Availability::Available);

@@ -1,19 +1,22 @@
 //! One value's way: a signal's value becomes a path's value, or the other way round, through the mapping's transform or its inverse.
 //!
+//! Without a transform, a number is converted from the signal's unit to the path's; a transform gives the path's unit by itself.
 //! *Invariant:* numbers are rounded only where the path's type is an integer (half to even) or the signal's bits need it; a label is text
 //! only for paths of type string; what fits neither is a state with its reason, never another value.
 //! *Next:* `inward.rs` and `outward.rs`, which run these for each frame and request.
 
-use crate::mapping::{Constant, Transform};
+use super::units::conversion;
+use crate::mapping::{Constant, FromBus, ToBus, Transform};
 use crate::{MappingFault, Math};
-use coachwork_dbc::{Availability, Number, Raw, Signal, SignalValue, Value as DbcValue};
-use coachwork_vehicle::{DataType, Reason, ReasonKind, ScalarType, State, Value};
+use coachwork_dbc::{Availability, Number, Raw, Signal, SignalValue, Value as DbcValue, ValueType};
+use coachwork_vehicle::{Conversion, DataType, Reason, ReasonKind, ScalarType, State, Value};
 use std::sync::Arc;
 
 /// What a transform does, compiled.
 #[derive(Clone, Debug)]
 enum Through<K, T> {
-    Plain,
+    /// As it is, or in another unit.
+    Plain(Option<Conversion>),
     Math(Math),
     /// What the inverse of the straight line `slope * x + offset` does.
     Line {
@@ -30,8 +33,61 @@ pub(crate) struct ToVehicle {
     data_type: DataType,
     /// The labels of a signal whose path is a text.
     labels: Vec<(i128, Value)>,
+    /// What says, besides the database's special values, that there is none, and that it is wrong.
+    special: [Vec<Matcher>; 2],
     not_available: Reason,
     error: Reason,
+    malformed: Reason,
+}
+
+/// How a signal says that it has no value: by the database, or by the mapping in its stead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Special {
+    pub(crate) not_available: Option<Raw>,
+    pub(crate) error: Option<Raw>,
+}
+
+impl Special {
+    /// Of a signal; what a mapping says comes first.
+    pub(crate) fn of(signal: &Signal, from: Option<&FromBus>) -> Self {
+        let said =
+            |constants: Option<&Vec<Constant>>| constants.and_then(|all| raw_constant(signal, all.first()?));
+        let listed = |ranges: &[(i128, i128)]| raw_integer(signal, ranges.last()?.1);
+        Self {
+            not_available: said(from.map(|from| &from.not_available))
+                .or_else(|| listed(signal.not_available())),
+            error: said(from.map(|from| &from.error)).or_else(|| listed(signal.error_values())),
+        }
+    }
+}
+
+/// The raw value of a constant of a mapping.
+pub(super) fn raw_constant(signal: &Signal, constant: &Constant) -> Option<Raw> {
+    let physical = match constant {
+        Constant::Text(label) => return raw_integer(signal, signal.choices().value(label)?),
+        Constant::Bool(value) => f64::from(u8::from(*value)),
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a physical value of more than 53 bits has no exact raw value anyway"
+        )]
+        Constant::Integer(value) => *value as f64,
+        Constant::Number(value) => *value,
+    };
+    let raw = (physical - signal.offset()) / signal.factor();
+    match signal.value_type() {
+        #[expect(clippy::cast_possible_truncation, reason = "the nearest float is what the signal holds")]
+        ValueType::F32 => Some(Raw::F32(raw as f32)),
+        ValueType::F64 => Some(Raw::F64(raw)),
+        ValueType::Signed | ValueType::Unsigned => raw_integer(signal, whole(raw.round_ties_even())?),
+    }
+}
+
+fn raw_integer(signal: &Signal, value: i128) -> Option<Raw> {
+    match signal.value_type() {
+        ValueType::Signed => i64::try_from(value).ok().map(Raw::Signed),
+        ValueType::Unsigned => u64::try_from(value).ok().map(Raw::Unsigned),
+        ValueType::F32 | ValueType::F64 => None,
+    }
 }
 
 /// What a signal's value is compared with.
@@ -44,28 +100,34 @@ enum Matcher {
 }
 
 impl ToVehicle {
-    /// By the transform of a `dbc2vss`.
+    /// By a `dbc2vss`.
     pub(crate) fn compile(
-        transform: Option<&Transform>,
+        from: &FromBus,
         signal: &Signal,
         data_type: DataType,
+        unit: Option<&str>,
     ) -> Result<Self, MappingFault> {
-        let through = match transform {
-            None => Through::Plain,
+        let through = match &from.transform {
+            None => plain(from.unit.as_deref(), signal, data_type, unit, false)?,
             Some(Transform::Math(math)) => Through::Math(math.clone()),
             Some(Transform::Table(pairs)) => Through::Table(table(pairs.iter(), signal, data_type)?),
         };
-        Ok(Self::new(through, signal, data_type))
+        let matchers = |constants: &[Constant]| -> Result<Vec<Matcher>, MappingFault> {
+            constants.iter().map(|constant| special_matcher(constant, signal)).collect()
+        };
+        let special = [matchers(&from.not_available)?, matchers(&from.error)?];
+        Ok(Self { special, ..Self::new(through, signal, data_type) })
     }
 
-    /// By the inverse of the transform of a `vss2dbc`.
+    /// By the inverse of a `vss2dbc`.
     pub(crate) fn inverse(
-        transform: Option<&Transform>,
+        to: &ToBus,
         signal: &Signal,
         data_type: DataType,
+        unit: Option<&str>,
     ) -> Result<Self, MappingFault> {
-        let through = match transform {
-            None => Through::Plain,
+        let through = match &to.transform {
+            None => plain(to.unit.as_deref(), signal, data_type, unit, false)?,
             Some(Transform::Math(math)) => inverse_line(math)?,
             Some(Transform::Table(pairs)) => {
                 let turned: Vec<_> = pairs.iter().map(|(from, to)| (to.clone(), from.clone())).collect();
@@ -83,27 +145,29 @@ impl ToVehicle {
         } else {
             Vec::new()
         };
+        let malformed = format!("the value of {} does not fit {data_type}", signal.name());
         Self {
             through,
             data_type,
             labels,
+            special: Default::default(),
             not_available: because("not available"),
             error: because("an error"),
+            malformed: Reason::because(ReasonKind::Malformed, malformed),
         }
     }
 
     /// The path's state, or `None` where the sample is dropped (an expression that fails, a table without the value).
     pub(crate) fn convert(&self, sample: &SignalValue<'_>) -> Option<State> {
-        let availability = sample.availability();
         if let Through::Table(pairs) = &self.through {
             // A table that names a special value on purpose has the say.
             let found = pairs
                 .iter()
                 .find(|(matcher, _)| matcher.matches(sample))
                 .map(|(_, value)| State::Valid(value.clone()));
-            return found.or_else(|| self.special(availability));
+            return found.or_else(|| self.special(sample));
         }
-        if let Some(special) = self.special(availability) {
+        if let Some(special) = self.special(sample) {
             return Some(special);
         }
         if let Some((_, text)) =
@@ -113,23 +177,28 @@ impl ToVehicle {
         }
         let physical = sample.physical();
         let number = match &self.through {
-            Through::Plain | Through::Table(_) => physical,
+            Through::Plain(None) | Through::Table(_) => physical,
+            Through::Plain(Some(unit)) => Number::Float(unit.apply(physical.to_f64())),
             Through::Math(math) => Number::Float(math.eval(physical.to_f64())?),
             Through::Line { slope, offset } => Number::Float((physical.to_f64() - offset) / slope),
         };
         Some(match fit(number, self.data_type) {
             Some(value) => State::Valid(value),
-            None => State::Error(Reason::because(
-                ReasonKind::Malformed,
-                format!("{number} does not fit {}", self.data_type),
-            )),
+            None => State::Error(self.malformed.clone()),
         })
     }
 
-    fn special(&self, availability: Availability) -> Option<State> {
-        match availability {
-            Availability::Available => None,
+    /// What a sample says where it is a special value.
+    pub(crate) fn special(&self, sample: &SignalValue<'_>) -> Option<State> {
+        let [not_available, error] = &self.special;
+        let named = |matchers: &[Matcher]| matchers.iter().any(|matcher| matcher.matches(sample));
+        match sample.availability() {
             Availability::Error => Some(State::Error(self.error.clone())),
+            Availability::Available if named(not_available) => {
+                Some(State::NotAvailable(self.not_available.clone()))
+            }
+            Availability::Available if named(error) => Some(State::Error(self.error.clone())),
+            Availability::Available => None,
             // What a later version of the database knows as special is no value either.
             _ => Some(State::NotAvailable(self.not_available.clone())),
         }
@@ -144,7 +213,7 @@ impl ToVehicle {
 impl<K, T> Through<K, T> {
     fn slope(&self) -> Option<f64> {
         match self {
-            Self::Plain => Some(1.0),
+            Self::Plain(unit) => Some(unit.map_or(1.0, Conversion::slope)),
             Self::Math(math) => line(math).map(|(slope, _)| slope),
             Self::Line { slope, .. } => Some(1.0 / slope),
             Self::Table(_) => None,
@@ -174,7 +243,11 @@ fn table<'a>(
     signal: &Signal,
     data_type: DataType,
 ) -> Result<Vec<(Matcher, Value)>, MappingFault> {
-    let matcher = |constant: &Constant| match constant {
+    pairs.map(|(bus, path)| Ok((matcher(bus, signal), constant_value(path, data_type)?))).collect()
+}
+
+fn matcher(constant: &Constant, signal: &Signal) -> Matcher {
+    match constant {
         Constant::Bool(value) => Matcher::Integer(i128::from(*value)),
         Constant::Integer(value) => Matcher::Integer(i128::from(*value)),
         Constant::Number(value) => Matcher::Number(*value),
@@ -182,8 +255,39 @@ fn table<'a>(
         Constant::Text(text) => Matcher::Label(
             signal.choices().iter().filter(|(_, label)| *label == &**text).map(|(raw, _)| raw).collect(),
         ),
-    };
-    pairs.map(|(bus, path)| Ok((matcher(bus), constant_value(path, data_type)?))).collect()
+    }
+}
+
+/// A special value that the database does not have is a mistake: values would be taken for what they are not.
+fn special_matcher(constant: &Constant, signal: &Signal) -> Result<Matcher, MappingFault> {
+    match (constant, matcher(constant, signal)) {
+        (Constant::Text(label), Matcher::Label(values)) if values.is_empty() => Err(MappingFault::Constant {
+            constant: format!("{label:?}"),
+            what: format!("the labels of {}", signal.name()),
+        }),
+        // As bits: a physical value with a fraction is seldom exact.
+        (Constant::Integer(_) | Constant::Number(_), matcher) => {
+            let raw = raw_constant(signal, constant).and_then(Raw::integer);
+            Ok(raw.map_or(matcher, |raw| Matcher::Label(vec![raw])))
+        }
+        (_, matcher) => Ok(matcher),
+    }
+}
+
+/// Without a transform: the number in the path's unit, or with `back` the path's number in the signal's. Texts and booleans have no unit.
+fn plain<K, T>(
+    said: Option<&str>,
+    signal: &Signal,
+    data_type: DataType,
+    wanted: Option<&str>,
+    back: bool,
+) -> Result<Through<K, T>, MappingFault> {
+    if !data_type.scalar().is_number() {
+        return Ok(Through::Plain(None));
+    }
+    let unit = conversion(signal.name(), said.unwrap_or(signal.unit()), wanted)?;
+    let unit = if back { unit.inverse() } else { unit };
+    Ok(Through::Plain(Some(unit).filter(|unit| !unit.is_none())))
 }
 
 /// A constant as a value of the path's type.
@@ -256,14 +360,15 @@ pub(crate) enum Wire {
 }
 
 impl ToWire {
-    /// By the transform of a `vss2dbc`.
+    /// By a `vss2dbc`.
     pub(crate) fn compile(
-        transform: Option<&Transform>,
+        to: &ToBus,
         signal: &Signal,
         data_type: DataType,
+        unit: Option<&str>,
     ) -> Result<Self, MappingFault> {
-        let through = match transform {
-            None => Through::Plain,
+        let through = match &to.transform {
+            None => plain(to.unit.as_deref(), signal, data_type, unit, true)?,
             Some(Transform::Math(math)) => Through::Math(math.clone()),
             Some(Transform::Table(pairs)) => {
                 Through::Table(wires(pairs.iter().map(|(from, to)| (from, to)), signal, data_type)?)
@@ -272,14 +377,15 @@ impl ToWire {
         Ok(Self { through })
     }
 
-    /// By the inverse of the transform of a `dbc2vss`.
+    /// By the inverse of a `dbc2vss`.
     pub(crate) fn inverse(
-        transform: Option<&Transform>,
+        from: &FromBus,
         signal: &Signal,
         data_type: DataType,
+        unit: Option<&str>,
     ) -> Result<Self, MappingFault> {
-        let through = match transform {
-            None => Through::Plain,
+        let through = match &from.transform {
+            None => plain(from.unit.as_deref(), signal, data_type, unit, true)?,
             Some(Transform::Math(math)) => inverse_line(math)?,
             Some(Transform::Table(pairs)) => {
                 Through::Table(wires(pairs.iter().map(|(from, to)| (to, from)), signal, data_type)?)
@@ -301,12 +407,13 @@ impl ToWire {
             Value::Float(value) => Number::Float(value.to_string().parse().ok()?),
             Value::Double(value) => Number::Float(*value),
             Value::Text(text) => {
-                return matches!(self.through, Through::Plain).then(|| Wire::Label(text.clone()));
+                return matches!(self.through, Through::Plain(_)).then(|| Wire::Label(text.clone()));
             }
             _ => return None,
         };
         Some(Wire::Number(match &self.through {
-            Through::Plain | Through::Table(_) => number,
+            Through::Plain(None) | Through::Table(_) => number,
+            Through::Plain(Some(unit)) => Number::Float(unit.apply(number.to_f64())),
             Through::Math(math) => Number::Float(math.eval(number.to_f64())?),
             Through::Line { slope, offset } => Number::Float((number.to_f64() - offset) / slope),
         }))

@@ -117,8 +117,14 @@ pub(crate) fn same(a: &str, b: &str) -> bool {
     a == b || symbol(a).is_some_and(|symbol_of_a| symbol(b) == Some(symbol_of_a))
 }
 
-/// The symbol of a unit, however it is spelled; `None` where it is not known.
-fn symbol(unit: &str) -> Option<&'static str> {
+/// The usual symbol of a unit, however a database spells it (`kph`, `KM/H` and `km/hr` are `km/h`; `degC`, `Celsius` and `°C` are `°C`);
+/// `None` where the spelling is not known, or could mean two units.
+///
+/// ```
+/// assert_eq!(coachwork_dbc::lint::unit_symbol("kph"), Some("km/h"));
+/// assert_eq!(coachwork_dbc::lint::unit_symbol("furlong"), None);
+/// ```
+pub fn symbol(unit: &str) -> Option<&'static str> {
     let exact = UNITS.iter().find(|known| known.0 == unit || known.1.contains(&unit));
     let found = exact.or_else(|| {
         let folded = fold(unit);

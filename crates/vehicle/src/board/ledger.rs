@@ -144,6 +144,19 @@ impl Ledger {
         }
     }
 
+    /// Refuses what is open on some signals.
+    pub(super) fn refuse(&self, signals: &[SignalId], reason: &Reason) {
+        let open: Vec<_> = {
+            let mut book = lock(&self.book);
+            let open = signals.iter().filter_map(|signal| book.open.remove(signal)).collect();
+            self.count(&book);
+            open
+        };
+        for open in open {
+            open.receipt.settle(Outcome::Refused(Refusal::new(RefusalKind::Link, reason.to_string())));
+        }
+    }
+
     pub(super) fn refuse_all(&self, reason: &Reason) {
         let open = {
             let mut book = lock(&self.book);
