@@ -35,6 +35,7 @@ use std::task::Poll;
 pub struct CanVehicle {
     name: String,
     board: Board,
+    plan: Arc<Plan>,
     outward: Arc<Outward>,
     sinks: Sinks,
     counters: Arc<Counters>,
@@ -124,6 +125,7 @@ impl CanVehicle {
             name,
             board: Board::new(catalogue, clock),
             outward: Arc::new(Outward::new(&plan, stamping)),
+            plan,
             sinks,
             counters: Arc::default(),
             alive: Arc::default(),
@@ -139,6 +141,12 @@ impl CanVehicle {
             alive: Arc::clone(&vehicle.alive),
         };
         Ok((vehicle, Driver::new(link.run())))
+    }
+
+    /// What the mapping leaves open and was decided here, each naming file, path and entry: a signal that is in several messages of its bus is
+    /// read from all of them, as the format has it. Nothing is left open for what is sent: there it is an error.
+    pub fn remarks(&self) -> &[MappingError] {
+        &self.plan.remarks
     }
 
     /// What was read and sent so far.

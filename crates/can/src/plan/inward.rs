@@ -17,6 +17,8 @@ use std::time::Duration;
 /// What each message's frames become.
 pub(crate) struct Inward {
     network: Network,
+    /// By path that is read: its gates.
+    gates: Vec<Gate>,
     /// By position of the message: its targets.
     targets: Vec<Vec<Target>>,
     /// By segment: what is matched by parameter group alone.
@@ -45,19 +47,25 @@ pub(crate) enum Fate {
     NoData,
 }
 
+/// A signal of a message, on its way to a path.
 struct Target {
-    id: SignalId,
+    gate: usize,
     signal: SignalIndex,
     /// Only frames of this J1939 source address.
     source: Option<u8>,
     to_vehicle: ToVehicle,
+    /// What the last raw value became.
+    converted: Option<(Raw, Option<State>)>,
+}
+
+/// The gates of a path, and what has passed them.
+struct Gate {
+    id: SignalId,
     interval: Duration,
     on_change: bool,
     /// After how long a value that stays the same is passed on again.
     refresh: Option<Duration>,
     sampled: Option<Timestamp>,
-    /// What the last raw value became.
-    converted: Option<(Raw, Option<State>)>,
     passed: Option<(State, Timestamp)>,
 }
 
@@ -67,23 +75,30 @@ impl Inward {
         targets.resize_with(plan.network.message_count(), Vec::new);
         let mut groups: Vec<Vec<Group>> = Vec::new();
         groups.resize_with(plan.network.len(), Vec::new);
+        let mut gates = Vec::new();
         for (id, route) in catalogue.ids().zip(&plan.routes) {
             let Some(reading) = &route.reading else { continue };
-            let (place, target) = (&reading.place, Target::new(id, reading));
-            let Some(pgn) = place.group else {
-                if let Some(of_message) = targets.get_mut(place.message) {
-                    of_message.push(target);
+            let gate = gates.len();
+            gates.push(Gate::new(id, reading));
+            let first = std::iter::once((&reading.place, &reading.to_vehicle));
+            for (place, to_vehicle) in first.chain(reading.also.iter().map(|(place, way)| (place, way))) {
+                let (signal, source) = (place.signal, place.source);
+                let target = Target { gate, signal, source, to_vehicle: to_vehicle.clone(), converted: None };
+                let Some(pgn) = place.group else {
+                    if let Some(of_message) = targets.get_mut(place.message) {
+                        of_message.push(target);
+                    }
+                    continue;
+                };
+                let Some(of_segment) = groups.get_mut(place.segment) else { continue };
+                let known = |group: &&mut Group| group.pgn == pgn && group.position == place.message;
+                match of_segment.iter_mut().find(known) {
+                    Some(group) => group.targets.push(target),
+                    None => of_segment.push(Group { pgn, position: place.message, targets: vec![target] }),
                 }
-                continue;
-            };
-            let Some(of_segment) = groups.get_mut(place.segment) else { continue };
-            let known = |group: &&mut Group| group.pgn == pgn && group.position == place.message;
-            match of_segment.iter_mut().find(known) {
-                Some(group) => group.targets.push(target),
-                None => of_segment.push(Group { pgn, position: place.message, targets: vec![target] }),
             }
         }
-        Self { network: plan.network.clone(), targets, groups }
+        Self { network: plan.network.clone(), gates, targets, groups }
     }
 
     /// What is heard next of these signals passes the gates, whatever passed before.
@@ -108,7 +123,7 @@ impl Inward {
         let mut fate = Fate::Unknown;
         if let Some((position, message)) = self.network.find(segment, frame.id()) {
             fate = match self.targets.get_mut(position).filter(|targets| !targets.is_empty()) {
-                Some(targets) => hand(message, targets, frame, received, points),
+                Some(targets) => hand(message, targets, &mut self.gates, frame, received, points),
                 None => Fate::Unmapped,
             };
         }
@@ -116,7 +131,7 @@ impl Inward {
         if let Some((groups, pgn)) = groups.zip(frame.id().pgn()) {
             for group in groups.iter_mut().filter(|group| group.pgn == pgn) {
                 let Some(message) = self.network.message(group.position) else { continue };
-                let read = hand(message, &mut group.targets, frame, received, points);
+                let read = hand(message, &mut group.targets, &mut self.gates, frame, received, points);
                 fate = if fate == Fate::Short { fate } else { read };
             }
         }
@@ -128,6 +143,7 @@ impl Inward {
 fn hand(
     message: &coachwork_dbc::Message,
     targets: &mut [Target],
+    gates: &mut [Gate],
     frame: &Frame,
     (source, received): (Timestamp, Timestamp),
     points: &mut Vec<(SignalId, Datapoint)>,
@@ -137,41 +153,38 @@ fn hand(
             continue;
         }
         let Some(sample) = message.decode_signal(target.signal, frame.data()) else { continue };
-        if let Some(state) = target.pass(&sample, source) {
-            points.push((target.id, Datapoint { state, source, received }));
+        let Some(gate) = gates.get_mut(target.gate) else { continue };
+        if let Some(state) = gate.pass(target, &sample, source) {
+            points.push((gate.id, Datapoint { state, source, received }));
         }
     }
     if frame.len() < message.length() { Fate::Short } else { Fate::Read }
 }
 
-impl Target {
+impl Gate {
     fn new(id: SignalId, reading: &Reading) -> Self {
         Self {
             id,
-            signal: reading.place.signal,
-            source: reading.place.source,
-            to_vehicle: reading.to_vehicle.clone(),
             interval: reading.interval,
             on_change: reading.on_change,
             refresh: reading.stale_after.map(|limit| limit / 2),
             sampled: None,
-            converted: None,
             passed: None,
         }
     }
 
     /// The sample's state, if it passes the gates.
-    fn pass(&mut self, sample: &SignalValue<'_>, at: Timestamp) -> Option<State> {
+    fn pass(&mut self, target: &mut Target, sample: &SignalValue<'_>, at: Timestamp) -> Option<State> {
         // A time before the last (a log that starts again) passes.
         if self.sampled.is_some_and(|last| at >= last && at.saturating_since(last) < self.interval) {
-            return self.lost(sample, at);
+            return self.lost(target, sample, at);
         }
         self.sampled = Some(at);
-        let known = self.converted.as_ref().filter(|(raw, _)| *raw == sample.raw());
+        let known = target.converted.as_ref().filter(|(raw, _)| *raw == sample.raw());
         if known.is_none() {
-            self.converted = Some((sample.raw(), self.to_vehicle.convert(sample)));
+            target.converted = Some((sample.raw(), target.to_vehicle.convert(sample)));
         }
-        let state = self.converted.as_ref()?.1.as_ref()?;
+        let state = target.converted.as_ref()?.1.as_ref()?;
         if self.on_change
             && let Some((last, passed)) = &self.passed
             && last.same(state)
@@ -187,11 +200,11 @@ impl Target {
     }
 
     /// Between two samples: that a valid value is none any more.
-    fn lost(&mut self, sample: &SignalValue<'_>, at: Timestamp) -> Option<State> {
-        if !matches!(self.passed, Some((State::Valid(_), _))) || self.to_vehicle.special(sample).is_none() {
+    fn lost(&mut self, target: &Target, sample: &SignalValue<'_>, at: Timestamp) -> Option<State> {
+        if !matches!(self.passed, Some((State::Valid(_), _))) || target.to_vehicle.special(sample).is_none() {
             return None;
         }
-        let state = self.to_vehicle.convert(sample).filter(|state| !matches!(state, State::Valid(_)))?;
+        let state = target.to_vehicle.convert(sample).filter(|state| !matches!(state, State::Valid(_)))?;
         self.passed = Some((state.clone(), at));
         Some(state)
     }

@@ -36,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) network: Network,
     pub(crate) routes: Vec<Route>,
     pub(crate) start: StartPayloads,
+    /// What the mapping leaves open.
+    pub(crate) remarks: Vec<MappingError>,
 }
 
 /// The ways of one path; its row in the catalogue is its place in the plan.
@@ -49,6 +51,8 @@ pub(crate) struct Route {
 pub(crate) struct Reading {
     pub(crate) place: Place,
     pub(crate) to_vehicle: ToVehicle,
+    /// Further messages that have the signal too.
+    pub(crate) also: Vec<(Place, ToVehicle)>,
     pub(crate) interval: Duration,
     pub(crate) on_change: bool,
     pub(crate) stale_after: Option<Duration>,
@@ -70,19 +74,21 @@ impl Plan {
     ) -> Result<Self, MappingError> {
         let network = network.into().checked(mapping.name())?;
         let names = Names::new(&network);
-        let mut routes = Vec::with_capacity(mapping.entries().len());
+        let (mut routes, mut remarks) = (Vec::with_capacity(mapping.entries().len()), Vec::new());
         for entry in mapping.entries() {
             let at = |name| {
                 move |fault: MappingFault| MappingError::at(mapping.name(), entry.path(), Some(name), fault)
             };
-            let reading =
+            let found =
                 entry.from_bus().map(|_| reading(&names, entry)).transpose().map_err(at("dbc2vss"))?;
+            let (reading, remark) = found.unzip();
+            remarks.extend(remark.flatten().map(at("dbc2vss")));
             let command =
                 entry.to_bus().map(|_| command(&names, entry)).transpose().map_err(at("vss2dbc"))?;
             routes.push(Route { entry: entry.clone(), reading, command });
         }
         let start = StartPayloads::compile(start, &network)?;
-        Ok(Self { network, routes, start })
+        Ok(Self { network, routes, start, remarks })
     }
 
     /// The catalogue of the routes: a path is read where it has a reading, written where it has a command and its bus is `writable`.
@@ -136,14 +142,22 @@ impl Route {
     }
 }
 
-fn reading(names: &Names<'_>, entry: &MappingEntry) -> Result<Reading, MappingFault> {
+fn reading(names: &Names<'_>, entry: &MappingEntry) -> Result<(Reading, Option<MappingFault>), MappingFault> {
     let from = entry.from_bus().ok_or(MappingFault::Missing("dbc2vss"))?;
-    let (place, signal) = names.find(&from.signal)?;
-    let to_vehicle = ToVehicle::compile(from, signal, entry.data_type, entry.unit.as_deref())?;
+    let (places, remark) = names.find_all(&from.signal)?;
+    let compile = |(place, signal)| {
+        ToVehicle::compile(from, signal, entry.data_type, entry.unit.as_deref()).map(|way| (place, way))
+    };
+    let mut ways = places.into_iter().map(compile).collect::<Result<Vec<(Place, _)>, _>>()?;
+    let cycles: Option<Vec<Duration>> = ways.iter().map(|(place, _)| place.cadence.regular()).collect();
     // Gated samples come an interval apart, and the first after that may be a cycle late.
-    let regular = place.cadence.regular().map(|cycle| from.interval + cycle * STALE_CYCLES);
+    let regular = cycles.and_then(|cycles| Some(from.interval + cycles.into_iter().max()? * STALE_CYCLES));
     let stale_after = from.stale_after.or(regular).filter(|limit| !limit.is_zero());
-    Ok(Reading { place, to_vehicle, interval: from.interval, on_change: from.on_change, stale_after })
+    let also = ways.split_off(1.min(ways.len()));
+    let (place, to_vehicle) =
+        ways.pop().ok_or_else(|| MappingFault::UnknownSignal(from.signal.to_string()))?;
+    let (interval, on_change) = (from.interval, from.on_change);
+    Ok((Reading { place, to_vehicle, also, interval, on_change, stale_after }, remark))
 }
 
 fn command(names: &Names<'_>, entry: &MappingEntry) -> Result<Command, MappingFault> {

@@ -46,7 +46,38 @@ impl<'a> Names<'a> {
         Self { network, signals }
     }
 
+    /// The one signal that a name means.
     pub(crate) fn find(&self, name: &SignalName) -> Result<(Place, &'a Signal), MappingFault> {
+        match *self.spots(name)? {
+            [spot] => self.place(spot, name),
+            ref several => Err(self.ambiguous(name, several)),
+        }
+    }
+
+    /// Every signal of one bus that a name means, and what is to be said where there are several: the format reads them all.
+    pub(crate) fn find_all(
+        &self,
+        name: &SignalName,
+    ) -> Result<(Vec<(Place, &'a Signal)>, Option<MappingFault>), MappingFault> {
+        let spots = self.spots(name)?;
+        let fault = (spots.len() > 1).then(|| self.ambiguous(name, &spots));
+        // On several buses, even of one message, nobody can have meant all.
+        let is_apart = |(a, b): (&Spot, &Spot)| a.0 != b.0;
+        if let Some(fault) = &fault
+            && spots.iter().zip(spots.iter().skip(1)).any(is_apart)
+        {
+            return Err(fault.clone());
+        }
+        let places = spots.iter().map(|spot| self.place(*spot, name)).collect::<Result<_, _>>()?;
+        Ok((places, fault))
+    }
+
+    fn ambiguous(&self, name: &SignalName, spots: &[Spot]) -> MappingFault {
+        MappingFault::AmbiguousSignal { signal: name.to_string(), messages: self.listed(spots) }
+    }
+
+    /// Where a name is; at least one place.
+    fn spots(&self, name: &SignalName) -> Result<Vec<Spot>, MappingFault> {
         let bus = name.bus.as_deref().map(|bus| self.bus(bus)).transpose()?;
         let on_bus = |segment: usize| bus.is_none_or(|bus| bus == segment);
         let is_meant = |message: &Message| {
@@ -75,13 +106,7 @@ impl<'a> Names<'a> {
         if name.source.is_some() && found.len() > 1 && found.iter().any(of_source) {
             found.retain(of_source);
         }
-        match *found {
-            [spot] => self.place(spot, name),
-            [] => Err(MappingFault::UnknownSignal(name.to_string())),
-            [..] => {
-                Err(MappingFault::AmbiguousSignal { signal: name.to_string(), messages: self.listed(&found) })
-            }
-        }
+        if found.is_empty() { Err(MappingFault::UnknownSignal(name.to_string())) } else { Ok(found) }
     }
 
     /// The position of the one message that is meant by `Message` or `bus:Message`.
