@@ -34,7 +34,10 @@ pub(crate) struct Lines {
 
 /// What is written: the sink of each segment.
 #[derive(Clone, Debug)]
-pub(crate) struct Sinks(Arc<[(Option<Arc<dyn FrameSink>>, Option<Channel>)]>);
+pub(crate) struct Sinks(Arc<[Mouth]>);
+
+/// Where the frames of a segment go, and the channel they are put on.
+type Mouth = (Option<Arc<dyn FrameSink>>, Option<Channel>);
 
 impl Lines {
     /// The buses with how many segments each carries, in the order of the network's segments.

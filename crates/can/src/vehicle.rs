@@ -356,7 +356,8 @@ impl Link {
             Some(error) => Reason::because(ReasonKind::Link, error.to_string()),
             None => Reason::because(ReasonKind::Ended, format!("{} has ended", self.lines.name(line))),
         };
-        let own: Vec<usize> = self.lines.line(line).into_iter().flat_map(|line| line.segments()).collect();
+        let own: Vec<usize> =
+            self.lines.line(line).into_iter().flat_map(crate::lines::Line::segments).collect();
         self.lines.end(line);
         if self.lines.all_ended() && self.lines.iter().count() == 1 {
             self.board.withdraw_all(&reason);

@@ -505,7 +505,7 @@ fn counters_and_checksums_are_in_every_frame() {
         assert_eq!(payload[2], 9);
         assert_eq!(
             payload[3],
-            60 ^ payload[1] ^ 9 ^ 2,
+            0x3C ^ payload[1] ^ 9 ^ 2,
             "{payload:02X?}: of what was sent, with the id 0x102"
         );
     }

@@ -32,6 +32,9 @@ pub(crate) struct Names<'a> {
     signals: HashMap<&'a str, Vec<Spot>>,
 }
 
+/// A place and what the database says of the signal there.
+type Found<'a> = (Place, &'a Signal);
+
 /// Segment, message and signal.
 type Spot = (usize, usize, SignalIndex);
 
@@ -58,7 +61,7 @@ impl<'a> Names<'a> {
     pub(crate) fn find_all(
         &self,
         name: &SignalName,
-    ) -> Result<(Vec<(Place, &'a Signal)>, Option<MappingFault>), MappingFault> {
+    ) -> Result<(Vec<Found<'a>>, Option<MappingFault>), MappingFault> {
         let spots = self.spots(name)?;
         let fault = (spots.len() > 1).then(|| self.ambiguous(name, &spots));
         // On several buses, even of one message, nobody can have meant all.
