@@ -668,3 +668,47 @@ fn a_log_is_stepped_by_the_manual_clock() {
     assert_eq!(at(1), "stale (last 2)");
     assert_eq!(at(1600), "not available: log has ended");
 }
+
+/// A source that tells what it was given, one item a read: a frame, or that its link is down.
+#[derive(Debug)]
+struct Told(std::collections::VecDeque<Option<Frame>>);
+
+#[async_trait::async_trait]
+impl FrameSource for Told {
+    async fn read(&mut self, batch: &mut Batch) -> Result<(), coachwork_can::bus::BusError> {
+        match self.0.pop_front() {
+            None => {}
+            Some(Some(frame)) => assert!(batch.push(frame)),
+            Some(None) => {
+                assert!(batch.begin_with(coachwork_can::bus::Gap::new(Timestamp::EPOCH, "the plug is out")))
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&self) -> &'static str {
+        "can0"
+    }
+
+    fn time_base(&self) -> coachwork_vehicle::TimeBase {
+        coachwork_vehicle::TimeBase::Utc
+    }
+
+    fn waits(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_link_that_comes_back_brings_values_back_that_did_not_change() {
+    let frame = Frame::new(CanId::standard(0x123).unwrap(), &[7]).unwrap();
+    let told = Told([Some(frame), Some(frame), None, Some(frame)].into());
+    let mapping = mapping(&[(
+        "A",
+        r#""type": "sensor", "datatype": "uint8", "dbc2vss": {"signal": "S", "on_change": true}"#,
+    )]);
+    let (car, driver) =
+        CanVehicle::new(Bus::read_only(told), database(SAME), &mapping, Arc::new(ManualClock::default()))
+            .unwrap();
+    assert_eq!(values(&car, driver, "A"), ["7", "not available: can0: the plug is out", "7"]);
+}
