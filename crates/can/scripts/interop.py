@@ -1,5 +1,6 @@
 """Compares logs of ours with python-can's and can-utils' reading of them, and the other way round. See `interop`, which calls it."""
 
+import logging
 import random
 import shutil
 import subprocess
@@ -23,18 +24,21 @@ def frames():
         extended, kind = draw.random() < 0.4, draw.choices(["data", "fd", "remote", "error"], [60, 30, 7, 3])[0]
         length = draw.choice(LENGTHS if kind == "fd" else LENGTHS[:9])
         data = draw.randbytes(length) if kind in ("data", "fd") else b""
-        identifier = 0 if kind == "error" else draw.randrange(1 << (29 if extended else 11))
+        identifier = draw.randrange(1 << (29 if extended else 11))
+        if kind == "error":
+            # The one class that python-can reads and writes in candump's form: a bus error without details.
+            identifier, length, data = 0x80, 8, bytes(8)
         yield (
             time, draw.randrange(2), identifier, extended or kind == "error", kind == "fd", kind == "fd" and draw.random() < 0.5,
             kind == "fd" and draw.random() < 0.2, kind == "remote", kind == "error", draw.random() < 0.3,
-            0 if kind == "error" else length, data,
+            length, data,
         )
 
 
 def candump(frame):
     time, channel, identifier, extended, fd, brs, esi, remote, error, transmitted, dlc, data = frame
     if error:
-        identifier, body = 0x20000000, "#"
+        identifier, body = 0x20000000 | identifier, f"#{data.hex()}"
     elif fd:
         body = f"##{brs | esi << 1}{data.hex()}"
     else:
@@ -77,14 +81,15 @@ def asc(frame):
     _, _, _, _, fd, _, _, _, error, _, dlc, _ = frame
     if error:
         # A line of an error frame has no direction.
-        return change(frame, transmitted=False)
+        return change(bare(frame), transmitted=False)
     # An FD frame without data comes out as a remote one.
     return change(frame, remote=True) if fd and dlc == 0 else frame
 
 
 def trc(frame):
-    # Channels count from 1; error lines are passed over.
-    return None if frame[8] else change(frame, channel=frame[1] + 1)
+    # Channels count from 1, the length of an FD frame is given as its code, error lines are passed over.
+    dlc = LENGTHS.index(frame[10]) if frame[4] else frame[10]
+    return None if frame[8] else change(frame, channel=frame[1] + 1, dlc=dlc)
 
 
 def csv(frame):
@@ -92,8 +97,12 @@ def csv(frame):
 
 
 def log(frame):
-    # Remote frames lose their length.
-    return change(frame, dlc=0) if frame[7] else frame
+    return change(bare(frame), channel=None, transmitted=False) if frame[8] else frame
+
+
+def bare(frame):
+    """An error frame without its class."""
+    return change(frame, id=0, dlc=0, data=b"")
 
 
 def compare(what, got, wanted, near=0):
@@ -149,21 +158,19 @@ def main(folder):
 
 def theirs(folder, source):
     """Logs that python-can writes."""
-    for ending, known in {"log": keep, "asc": asc_theirs, "trc": trc_theirs, "csv": csv_theirs}.items():
+    for ending, known in {"log": log_theirs, "asc": asc_theirs, "trc": trc_theirs, "csv": csv_theirs}.items():
         path = folder / f"theirs.{ending}"
         with can.Logger(path) as writer:
             for frame in source:
                 writer.on_message_received(message(frame))
         got = list(ours(path))
         wanted = [frame for frame in map(known, source) if frame is not None]
-        # Names become numbers in some formats, and the milliseconds in python-can's ASC header are not padded.
+        # Names become numbers in some formats. The milliseconds in python-can's ASC header are not padded, and its TRC header has the time
+        # of the first frame that is written, but offsets from the first that was to be.
         got = [change(f, channel=named(f[1], ending)) for f in got]
-        if ending == "asc":
+        if ending in ("asc", "trc"):
             shift = got[0][0] - wanted[0][0]
             got = [change(f, time=f[0] - shift) for f in got]
-        if ending == "log":
-            got = [change(f, dlc=0, channel=f[1]) if f[7] else f for f in got]
-            wanted = [log(f) for f in wanted]
         compare(f"{ending}, python-can's read by us", got, wanted, near=1)
 
 
@@ -171,8 +178,13 @@ def named(channel, ending):
     return None if channel == "-" else int(channel.removeprefix("can")) - (ending in ("asc", "trc"))
 
 
+def log_theirs(frame):
+    # Remote frames lose their length, error frames their direction.
+    return change(frame, dlc=0 if frame[7] else frame[10], transmitted=frame[9] and not frame[8])
+
+
 def asc_theirs(frame):
-    return change(frame, transmitted=False, channel=frame[1]) if frame[8] else frame
+    return change(bare(frame), transmitted=False) if frame[8] else frame
 
 
 def trc_theirs(frame):
@@ -191,25 +203,22 @@ def can_utils(folder, source):
     classic = [frame for frame in source if not (frame[4] or frame[7] or frame[8])]
     (folder / "classic.log").write_text("".join(candump(frame)[:-3] + "\n" for frame in classic))
     convert(folder / "classic.log", folder / "classic.asc")
-    subprocess.run(["asc2log", "-I", folder / "classic.asc", "-O", folder / "classic_back.log"], check=True, env={"TZ": "UTC"})
+    subprocess.run(["asc2log", "-I", folder / "classic.asc", "-O", folder / "classic_back.log"], check=True, stderr=subprocess.DEVNULL)
     got = [change(f, channel=int(f[1][3:])) for f in ours(folder / "classic_back.log")]
-    wanted = [change(frame, transmitted=False, channel=number(frame)) for frame in classic]
+    wanted = [change(frame, transmitted=False) for frame in classic]
     base = got[0][0] - wanted[0][0]
     compare("asc, ours read by can-utils", [change(f, time=f[0] - base) for f in got], wanted, near=1)
     # log2asc writes what we read.
     arguments = ["log2asc", "-I", folder / "source.log", "-O", folder / "can_utils.asc", "can0", "can1"]
-    subprocess.run(arguments, check=True, env={"TZ": "UTC"})
+    subprocess.run(arguments, check=True, stderr=subprocess.DEVNULL)
     got = [change(f, channel=int(f[1]) - 1, transmitted=False) for f in ours(folder / "can_utils.asc")]
-    wanted = [change(frame, transmitted=False) for frame in source]
+    wanted = [change(bare(frame) if frame[8] else frame, transmitted=False) for frame in source]
     base = got[0][0] - wanted[0][0]
     compare("asc, can-utils' read by us", [change(f, time=f[0] - base) for f in got], wanted, near=1)
 
 
-def number(frame):
-    """asc2log names channel 1 can0 again."""
-    return frame[1]
-
-
 if __name__ == "__main__":
+    # python-can says of each frame that it does not write it.
+    logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as name:
         main(Path(name))
