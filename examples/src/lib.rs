@@ -10,3 +10,8 @@ pub use record::record;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// The code of the page on logs, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/logs.md")]
+pub struct Logs;

@@ -8,6 +8,7 @@ pub mod candump_line;
 pub mod dbc_load;
 pub mod decode_roundtrip;
 pub mod key_set;
+pub mod log_text;
 pub mod mapping;
 pub mod session_bytes;
 pub mod token_verify;

@@ -43,6 +43,11 @@ fn candump_line() {
 }
 
 #[test]
+fn log_text() {
+    replay("log_text", coachwork_fuzz::log_text::run);
+}
+
+#[test]
 fn mapping() {
     replay("mapping", coachwork_fuzz::mapping::run);
 }
