@@ -61,35 +61,39 @@ struct Tally {
 impl Convert {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let format = self.format()?;
-        let name =
-            if is_standard(&self.input) { "standard input".into() } else { self.input.display().to_string() };
-        let (source, size): (Box<dyn Read + Send>, _) = if is_standard(&self.input) {
-            (Box::new(io::stdin()), None)
-        } else {
-            self.refuse_the_same_file()?;
-            let size = if input::is_regular(&self.input)? {
-                fs::metadata(&self.input).ok().map(|about| about.len())
-            } else {
-                None
-            };
-            (Box::new(input::open(&self.input)?), size)
-        };
         let read = Arc::new(AtomicU64::new(0));
-        let counted = Counted { input: source, read: Arc::clone(&read) };
-        let mut log = LogReader::new(&name, BufReader::with_capacity(1 << 16, counted));
+        if is_standard(&self.input) {
+            let input = Counted { input: io::stdin(), read: Arc::clone(&read) };
+            let log = LogReader::new("standard input", BufReader::with_capacity(1 << 16, input));
+            return self.convert(log, format, Progress { bar: bar(None), read });
+        }
+        self.refuse_the_same_file()?;
+        let is_regular = input::is_regular(&self.input)?;
+        let file = input::open(&self.input)?;
+        let size = file.metadata().ok().filter(|_| is_regular).map(|about| about.len());
+        let input = BufReader::with_capacity(1 << 16, Counted { input: file, read: Arc::clone(&read) });
+        let log = LogReader::new(&self.input.display().to_string(), input);
+        self.convert(log, format, Progress { bar: bar(size), read })
+    }
+
+    fn convert<R: BufRead>(
+        &self,
+        mut log: LogReader<R>,
+        format: LogFormat,
+        progress: Progress,
+    ) -> Result<(), Failure> {
         let sink =
             Sink::create(&self.output, is_packed(&self.output)).map_err(|error| self.failed(&error))?;
-        let progress = Progress { bar: bar(size), read };
-        let mut writer = LogWriter::new(format, sink).map_err(|error| self.unwritten(error))?;
+        let writer =
+            if sink.can_seek() { LogWriter::seekable(format, sink) } else { LogWriter::new(format, sink) };
+        let mut writer = writer.map_err(|error| self.unwritten(error))?;
         let mut tally = Tally::default();
         self.copy(&mut log, &mut writer, &mut tally, &progress)?;
         let losses = *writer.losses();
-        writer
-            .finish()
-            .map_err(|error| self.unwritten(error))?
-            .finish()
-            .map_err(|error| self.failed(&error))?;
-        progress.bar.finish_and_clear();
+        let sink = writer.finish().map_err(|error| self.unwritten(error))?;
+        sink.finish().map_err(|error| self.failed(&error))?;
+        drop(progress);
+        let name = log.name();
         tell(format_args!(
             "{name}: {} frames, {} written to {}",
             tally.frames,
@@ -102,7 +106,7 @@ impl Convert {
         if !losses.is_none() {
             tell(format_args!("{name}: of the written, {losses}"));
         }
-        input::tell_bad(&name, tally.bad)
+        input::tell_bad(name, tally.bad)
     }
 
     fn copy<R: BufRead>(

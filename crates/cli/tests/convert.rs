@@ -50,6 +50,9 @@ fn there_and_back_through_every_format() {
         ("x.asc", ""),
         ("x.trc", ""),
         ("x.trc.gz", ""),
+        ("x.blf", ""),
+        ("x.blf.gz", ""),
+        ("x.pcapng", ""),
         (
             "x.csv",
             "coachwork: in.log: of the written, 3 without their channel, 3 without their direction, 1 without their CAN FD flags\n",
@@ -61,13 +64,18 @@ fn there_and_back_through_every_format() {
         let (out, _, code) = convert(&folder, &[file, "-", "--to", "candump"], b"");
         let expected = if file == "x.csv" {
             "(1700000000.123456) - 123#E8030100\n(1700000000.200000) - 18FEF100#010203\n(1700000001.000000001) - 124#R8\n"
+        } else if file == "x.pcapng" {
+            str::from_utf8(LOG).unwrap()
         } else {
             numbered.as_str()
         };
         assert_eq!((String::from_utf8(out).unwrap().as_str(), code), (expected, 0), "{file}");
     }
     assert!(std::fs::read(folder.join("x.trc.gz")).unwrap().starts_with(b"\x1F\x8B"));
-    assert_eq!(names(&folder), ["in.log", "x.asc", "x.csv", "x.trc", "x.trc.gz"]);
+    assert_eq!(
+        names(&folder),
+        ["in.log", "x.asc", "x.blf", "x.blf.gz", "x.csv", "x.pcapng", "x.trc", "x.trc.gz"]
+    );
     let (out, err, code) = convert(&folder, &["-", "-", "--to", "candump"], LOG);
     assert_eq!((out.as_slice(), code), (LOG, 0));
     assert_eq!(err, "coachwork: standard input: 3 frames, 3 written to -\n");

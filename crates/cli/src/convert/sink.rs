@@ -6,7 +6,7 @@
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Where the frames go.
@@ -55,6 +55,11 @@ impl Sink {
         Ok(Self { output, names })
     }
 
+    /// Whether what was written can be written again: a file that is not packed.
+    pub(super) fn can_seek(&self) -> bool {
+        self.names.is_some() && matches!(self.output, Output::Plain(_))
+    }
+
     /// Writes out what is held back and gives the file its name.
     pub(super) fn finish(mut self) -> io::Result<()> {
         let bytes = match &mut self.output {
@@ -95,6 +100,24 @@ impl Write for Sink {
     /// Nothing: [`finish`](Self::finish) does it, and a packed stream packs better without.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl Seek for Sink {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match &mut self.output {
+            Output::Plain(output) => output.seek(to),
+            Output::Packed(_) => Err(io::ErrorKind::NotSeekable.into()),
+        }
+    }
+}
+
+impl Seek for Bytes {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::File(file) => file.seek(to),
+            Self::Standard(_) => Err(io::ErrorKind::NotSeekable.into()),
+        }
     }
 }
 
