@@ -2,10 +2,12 @@
 
 import logging
 import random
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import can
@@ -18,9 +20,9 @@ START = 1_700_000_000_250_000
 
 def frames():
     """Tuples (microseconds, channel from 0, id, extended, fd, brs, esi, remote, error, transmitted, dlc, data)."""
-    draw, time = random.Random(4), START
+    draw, now = random.Random(4), START
     for _ in range(COUNT):
-        time += draw.choice([1, 7, 100, 250, 1000, 12_345])
+        now += draw.choice([1, 7, 100, 250, 1000, 12_345])
         extended, kind = draw.random() < 0.4, draw.choices(["data", "fd", "remote", "error"], [60, 30, 7, 3])[0]
         length = draw.choice(LENGTHS if kind == "fd" else LENGTHS[:9])
         data = draw.randbytes(length) if kind in ("data", "fd") else b""
@@ -29,14 +31,14 @@ def frames():
             # The one class that python-can reads and writes in candump's form: a bus error without details.
             identifier, length, data = 0x80, 8, bytes(8)
         yield (
-            time, draw.randrange(2), identifier, extended or kind == "error", kind == "fd", kind == "fd" and draw.random() < 0.5,
+            now, draw.randrange(2), identifier, extended or kind == "error", kind == "fd", kind == "fd" and draw.random() < 0.5,
             kind == "fd" and draw.random() < 0.2, kind == "remote", kind == "error", draw.random() < 0.3,
             length, data,
         )
 
 
 def candump(frame):
-    time, channel, identifier, extended, fd, brs, esi, remote, error, transmitted, dlc, data = frame
+    now, channel, identifier, extended, fd, brs, esi, remote, error, transmitted, dlc, data = frame
     if error:
         identifier, body = 0x20000000 | identifier, f"#{data.hex()}"
     elif fd:
@@ -45,13 +47,13 @@ def candump(frame):
         body = f"#R{dlc or ''}" if remote else f"#{data.hex()}"
     digits = 8 if extended else 3
     direction = "T" if transmitted else "R"
-    return f"({time // 1_000_000}.{time % 1_000_000:06}) can{channel} {identifier:0{digits}X}{body.upper()} {direction}\n"
+    return f"({now // 1_000_000}.{now % 1_000_000:06}) can{channel} {identifier:0{digits}X}{body.upper()} {direction}\n"
 
 
 def message(frame):
-    time, channel, identifier, extended, fd, brs, esi, remote, error, transmitted, dlc, data = frame
+    now, channel, identifier, extended, fd, brs, esi, remote, error, transmitted, dlc, data = frame
     return can.Message(
-        timestamp=time / 1e6, channel=channel, arbitration_id=identifier, is_extended_id=extended, is_fd=fd, bitrate_switch=brs,
+        timestamp=now / 1e6, channel=channel, arbitration_id=identifier, is_extended_id=extended, is_fd=fd, bitrate_switch=brs,
         error_state_indicator=esi, is_remote_frame=remote, is_error_frame=error, is_rx=not transmitted, dlc=dlc, data=data,
     )
 
@@ -122,14 +124,14 @@ def convert(*arguments):
 def ours(path):
     """What we read of a log, as tuples, by way of our candump."""
     for line in convert(path, "-", "--to", "candump").stdout.splitlines():
-        time, channel, body, *direction = line.split()
+        when, channel, body, *direction = line.split()
         identifier, _, data = body.partition("#")
         raw, fd = int(identifier, 16), data.startswith("#")
         error, flags = bool(raw & 0x20000000) and len(identifier) == 8, int(data[1], 16) if fd else 0
         remote = data.startswith("R")
         payload = bytes.fromhex(data[2:] if fd else "" if remote else data)
         dlc = int(data[1:] or "0", 16) if remote else len(payload)
-        seconds, _, decimals = time.strip("()").partition(".")
+        seconds, _, decimals = when.strip("()").partition(".")
         yield (
             int(seconds) * 1_000_000 + round(int(decimals.ljust(9, "0")) / 1000), channel, raw & 0x1FFFFFFF, len(identifier) == 8, fd,
             bool(flags & 1), bool(flags & 2), remote, error, direction == ["T"], dlc, payload,
@@ -154,6 +156,31 @@ def main(folder):
         compare(f"{ending}, ours read by python-can", [seen(m, base) for m in reader(path)], map(known, source), near=1)
     theirs(folder, source)
     can_utils(folder, source)
+    reading(folder, source, formats)
+
+
+def reading(folder, source, formats):
+    """Frames read in a second of processor time, by the tool (which finds none of their ids in a database) and by python-can."""
+    (folder / "empty.dbc").write_text('VERSION ""\nBU_:\n')
+    start = START
+    with open(folder / "long.log", "w") as long:
+        for _ in range(max(1, 1_000_000 // COUNT)):
+            long.writelines(candump((frame[0] - START + start, *frame[1:])) for frame in source)
+            start += source[-1][0] - START
+    count = max(1, 1_000_000 // COUNT) * COUNT
+    for ending, (_, _, reader) in formats.items():
+        if not (folder / f"ours.{ending}").exists():
+            continue
+        if ending != "log":
+            convert(folder / "long.log", folder / f"long.{ending}")
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([TOOL, "decode", folder / "empty.dbc", folder / f"long.{ending}"], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        ours = count / (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        begin = time.process_time()
+        read = sum(1 for _ in reader(folder / f"ours.{ending}"))
+        theirs = read / (time.process_time() - begin)
+        print(f"{ending}: {ours / 1e6:.1f} million frames a second, python-can {theirs / 1e6:.3f} million: {ours / theirs:.0f} times")
 
 
 def theirs(folder, source):

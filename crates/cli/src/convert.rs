@@ -89,6 +89,11 @@ impl Convert {
         let mut writer = writer.map_err(|error| self.unwritten(error))?;
         let mut tally = Tally::default();
         self.copy(&mut log, &mut writer, &mut tally, &progress)?;
+        if tally.frames == 0 && tally.bad > 0 {
+            // Not a log at all, most likely: no output in its name.
+            drop(progress);
+            return input::tell_bad(log.name(), tally.bad);
+        }
         let losses = *writer.losses();
         let sink = writer.finish().map_err(|error| self.unwritten(error))?;
         sink.finish().map_err(|error| self.failed(&error))?;

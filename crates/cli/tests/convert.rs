@@ -116,6 +116,7 @@ fn the_input_stays_and_a_failure_leaves_nothing() {
     std::fs::write(folder.join("other.zip"), b"PK\x03\x04").unwrap();
     std::fs::write(folder.join("cut.log.gz"), b"\x1F\x8B\x08\0").unwrap();
     std::fs::write(folder.join("out.asc"), b"old").unwrap();
+    std::fs::write(folder.join("letter.txt"), b"Dear all\n").unwrap();
     for (arguments, told) in [
         (&["in.log", "in.log"][..], "coachwork: in.log: the output would replace the input\n"),
         (&["in.log", "./in.log"], "coachwork: ./in.log: the output would replace the input\n"),
@@ -125,6 +126,10 @@ fn the_input_stays_and_a_failure_leaves_nothing() {
         ),
         (&["other.zip", "out.asc"], "coachwork: other.zip: this is a zip file, which is not read\n"),
         (&["cut.log.gz", "out.asc"], "coachwork: cut.log.gz: unexpected end of file\n"),
+        (
+            &["letter.txt", "out.asc"],
+            "coachwork: letter.txt:1:1: not a frame in any form this reads\ncoachwork: letter.txt: 1 record is no frame\n",
+        ),
         (&[".", "out.asc"], "coachwork: .: is a directory\n"),
     ] {
         let (_, err, code) = convert(&folder, arguments, b"");
@@ -135,5 +140,5 @@ fn the_input_stays_and_a_failure_leaves_nothing() {
     assert_eq!(convert(&folder, &["in.log", "out.asc", "--to", "nope"], b"").2, 2);
     assert_eq!(std::fs::read(folder.join("in.log")).unwrap(), LOG);
     assert_eq!(std::fs::read(folder.join("out.asc")).unwrap(), b"old");
-    assert_eq!(names(&folder), ["cut.log.gz", "in.log", "other.zip", "out.asc"]);
+    assert_eq!(names(&folder), ["cut.log.gz", "in.log", "letter.txt", "other.zip", "out.asc"]);
 }
