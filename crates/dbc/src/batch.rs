@@ -3,16 +3,20 @@
 //! *Invariant:* every value equals raw × factor + offset in plain doubles, to the last bit, on every processor; nothing is allocated per frame.
 //! *Next:* `batch/layout.rs` (what is compiled), `batch/rows.rs` and `batch/columns.rs` (the two forms).
 
+mod block;
+mod cells;
 mod columns;
 mod lanes;
 mod layout;
+mod narrow;
 mod rows;
 
-use self::layout::{Header, Layouts, NEVER, UNKNOWN};
-use crate::index::NONE;
+use self::cells::Cells;
+use self::layout::{Header, Layouts, NEVER};
 use crate::{CanId, Database, Match, Message, SignalIndex};
 
-pub use self::columns::Block;
+pub use self::block::Block;
+pub use self::narrow::{Column, ColumnType, Content, NarrowBlock};
 pub use self::rows::Row;
 
 /// A frame as batch decoding reads it. [`ClassicFrame`] and [`FdFrame`] are ready; a frame type with a padded payload reads fastest.
@@ -22,6 +26,11 @@ pub trait BatchFrame {
 
     /// The payload.
     fn payload(&self) -> &[u8];
+
+    /// The length of the payload.
+    fn length(&self) -> usize {
+        self.payload().len()
+    }
 
     /// Eight bytes of the payload from `from` on as a little-endian number, zeros where it ends.
     fn window(&self, from: usize) -> u64 {
@@ -76,6 +85,11 @@ macro_rules! frame {
             }
 
             #[inline]
+            fn length(&self) -> usize {
+                usize::from(self.length)
+            }
+
+            #[inline]
             fn window(&self, from: usize) -> u64 {
                 self.data
                     .get(from..)
@@ -102,7 +116,7 @@ pub struct BatchCounts {
 
 impl BatchCounts {
     /// Counts a frame that has no message, or too few bytes for it.
-    #[inline]
+    #[cold]
     fn miss(&mut self, header: Header) {
         if header.least == NEVER {
             self.unknown += 1;
@@ -135,7 +149,10 @@ pub struct Batch<'d> {
     database: &'d Database,
     layouts: Layouts,
     scratch: rows::Scratch,
+    cells: Cells,
     buckets: columns::Buckets,
+    doubles: block::Doubles,
+    narrow: narrow::Narrow,
 }
 
 impl<'d> Batch<'d> {
@@ -143,7 +160,15 @@ impl<'d> Batch<'d> {
     pub fn new(database: &'d Database, by: Match) -> Self {
         let layouts = Layouts::new(database, by);
         let scratch = rows::Scratch::new(layouts.widest);
-        Self { database, layouts, scratch, buckets: columns::Buckets::default() }
+        Self {
+            database,
+            layouts,
+            scratch,
+            cells: Cells::new(database),
+            buckets: columns::Buckets::default(),
+            doubles: block::Doubles::default(),
+            narrow: narrow::Narrow::default(),
+        }
     }
 
     /// The database.
@@ -164,43 +189,46 @@ impl<'d> Batch<'d> {
     /// Decodes frames message by message and hands out blocks of columns: for each message in turn some of its frames, and for each signal their values.
     ///
     /// A block holds the frames of one message in their order; blocks of different messages interleave.
-    pub fn columns<F: BatchFrame>(&mut self, frames: &[F], sink: impl FnMut(Block<'_>)) -> BatchCounts {
-        let mut pass = columns::Pass {
-            database: self.database,
-            layouts: &self.layouts,
-            buckets: &mut self.buckets,
-            scratch: &mut self.scratch,
-        };
+    pub fn columns<F: BatchFrame>(&mut self, frames: &[F], mut sink: impl FnMut(Block<'_>)) -> BatchCounts {
+        let Self { database, layouts, cells, buckets, doubles, .. } = self;
+        doubles.prepare(layouts.widest);
+        let sink = |about: columns::About<'_>, doubles: &block::Doubles| sink(Block::new(about, doubles));
+        let mut pass = columns::Pass { database, layouts, cells, buckets };
         #[cfg(feature = "std")]
-        return fearless_simd::dispatch!(fearless_simd::Level::new(), simd => pass.run(simd, frames, sink));
+        return fearless_simd::dispatch!(fearless_simd::Level::new(), simd => pass.run(simd, frames, doubles, sink));
         #[cfg(not(feature = "std"))]
-        pass.run((), frames, sink)
-    }
-}
-
-impl Layouts {
-    /// The header of the message that a frame carries.
-    #[inline]
-    fn header(&self, database: &Database, id: CanId) -> Header {
-        let place = self.ids.place(id);
-        if place == NONE {
-            self.fallback(database, id)
-        } else {
-            self.headers.get(place as usize).copied().unwrap_or(UNKNOWN)
-        }
+        pass.run((), frames, doubles, sink)
     }
 
-    /// The header by parameter group, or none.
-    #[cold]
-    fn fallback(&self, database: &Database, id: CanId) -> Header {
-        if self.by == Match::Exact {
-            return UNKNOWN;
-        }
-        database
-            .find_position(id, self.by)
-            .and_then(|place| self.headers.get(place))
-            .copied()
-            .unwrap_or(UNKNOWN)
+    /// The same with each column in the narrowest type that holds every value of its signal exactly: [`ColumnType::of`] says which.
+    ///
+    /// ```
+    /// use coachwork_dbc::{Batch, CanId, ClassicFrame, Column, Content, Database, Match};
+    ///
+    /// let text = "BO_ 256 Body: 2 X\n SG_ Open : 0|1@1+ (1,0) [0|0] \"\" X\n SG_ Outside : 8|8@1+ (1,-40) [0|0] \"degC\" X\n";
+    /// let database = Database::parse(text)?;
+    /// let frames = [[1, 30], [0, 61]].map(|payload| ClassicFrame::new(CanId::standard(256).unwrap(), &payload).unwrap());
+    ///
+    /// Batch::new(&database, Match::Exact).narrow_columns(&frames, Content::Physical, |block| {
+    ///     assert_eq!(block.column(0), Some(Column::Bool(&[true, false])));
+    ///     assert_eq!(block.column(1), Some(Column::I16(&[-10, 21])));
+    /// });
+    /// # Ok::<(), coachwork_dbc::LoadError>(())
+    /// ```
+    pub fn narrow_columns<F: BatchFrame>(
+        &mut self,
+        frames: &[F],
+        content: Content,
+        mut sink: impl FnMut(NarrowBlock<'_>),
+    ) -> BatchCounts {
+        let Self { database, layouts, cells, buckets, narrow, .. } = self;
+        narrow.prepare(database.messages(), content, layouts.widest);
+        let sink = |about: columns::About<'_>, narrow: &narrow::Narrow| sink(NarrowBlock::new(about, narrow));
+        let mut pass = columns::Pass { database, layouts, cells, buckets };
+        #[cfg(feature = "std")]
+        return fearless_simd::dispatch!(fearless_simd::Level::new(), simd => pass.run(simd, frames, narrow, sink));
+        #[cfg(not(feature = "std"))]
+        pass.run((), frames, narrow, sink)
     }
 }
 
@@ -212,5 +240,5 @@ fn message_of(database: &Database, place: u32) -> Option<&Message> {
 /// Decodes one by one what lanes cannot hold.
 fn single(message: &Message, index: SignalIndex, payload: &[u8]) -> Option<f64> {
     let field = message.plan.field(index.position())?;
-    Some(field.double(field.raw(field.bits(payload)?)))
+    Some(field.double(field.bits(payload)?))
 }

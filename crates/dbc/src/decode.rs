@@ -74,14 +74,12 @@ impl Message {
         Decoded { message: self, payload, next: 0 }
     }
 
-    /// Decodes one signal; `None` where it is not in this payload (multiplexed out, or beyond its end).
+    /// Decodes one signal, by handle; `None` where it is not in this payload (multiplexed out, or beyond its end).
+    #[inline]
     pub fn decode_signal(&self, index: SignalIndex, payload: &[u8]) -> Option<SignalValue<'_>> {
         let field = self.plan.field(index.position())?;
-        if !self.plan.is_present(field, payload) {
-            return None;
-        }
-        let raw = field.raw(field.bits(payload)?);
-        Some(SignalValue { signal: self.signals.get(index.position())?, field, index, raw })
+        let bits = self.plan.present_bits(field, payload)?;
+        Some(SignalValue { signal: self.signals.get(index.position())?, field, index, bits })
     }
 
     /// What keeps a payload from decoding as a whole.
@@ -122,6 +120,7 @@ impl<'m> Decoded<'m, '_> {
 impl<'m> Iterator for Decoded<'m, '_> {
     type Item = SignalValue<'m>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         while (self.next as usize) < self.message.signals.len() {
             let index = SignalIndex(self.next);
@@ -144,48 +143,53 @@ pub struct SignalValue<'a> {
     signal: &'a Signal,
     field: &'a Field,
     index: SignalIndex,
-    raw: Raw,
+    bits: u64,
 }
 
 impl<'a> SignalValue<'a> {
     /// The signal.
+    #[inline]
     pub fn signal(&self) -> &'a Signal {
         self.signal
     }
 
     /// The signal's name.
+    #[inline]
     pub fn name(&self) -> &'a str {
         &self.signal.name
     }
 
     /// The signal's handle.
+    #[inline]
     pub fn index(&self) -> SignalIndex {
         self.index
     }
 
     /// The raw value.
+    #[inline]
     pub fn raw(&self) -> Raw {
-        self.raw
+        self.field.raw(self.bits)
     }
 
     /// The physical value.
     pub fn physical(&self) -> Number {
-        self.field.physical(self.raw)
+        self.field.physical(self.raw())
     }
 
     /// The physical value as a double: raw × factor + offset, with one multiplication and one addition.
+    #[inline]
     pub fn double(&self) -> f64 {
-        self.field.double(self.raw)
+        self.field.double(self.bits)
     }
 
     /// The label of the raw value.
     pub fn label(&self) -> Option<&'a str> {
-        self.signal.label(self.raw)
+        self.signal.label(self.raw())
     }
 
     /// Whether the raw value is a value, or stands for "not available" or "error".
     pub fn availability(&self) -> Availability {
-        self.signal.availability(self.raw)
+        self.signal.availability(self.raw())
     }
 }
 

@@ -45,16 +45,19 @@ impl CanId {
     }
 
     /// The identifier in the form that DBC files use: bit 31 marks an extended identifier.
+    #[inline]
     pub const fn to_dbc(self) -> u32 {
         self.0
     }
 
     /// The identifier's number, without a mark of its width.
+    #[inline]
     pub const fn raw(self) -> u32 {
         self.0 & !EXTENDED
     }
 
     /// Whether the identifier has 29 bits.
+    #[inline]
     pub const fn is_extended(self) -> bool {
         self.0 & EXTENDED != 0
     }

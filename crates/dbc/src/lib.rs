@@ -19,7 +19,10 @@ mod plan;
 mod serial;
 mod write;
 
-pub use self::batch::{Batch, BatchCounts, BatchFrame, Block, ClassicFrame, FdFrame, Row};
+pub use self::batch::{
+    Batch, BatchCounts, BatchFrame, Block, ClassicFrame, Column, ColumnType, Content, FdFrame, NarrowBlock,
+    Row,
+};
 pub use self::decode::{DecodeError, Decoded, SignalValue};
 pub use self::encode::{EncodeError, SignalKey, Value};
 pub use self::id::CanId;

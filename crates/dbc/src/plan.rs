@@ -12,27 +12,30 @@ use crate::model::signal::{ByteOrder, Signal, ValueType};
 use crate::number::whole;
 use crate::{Number, Raw};
 
+/// The bits of 2^52 as a double, and the widest integer that its fraction holds.
+pub(crate) const MAGIC: u64 = 0x4330_0000_0000_0000;
+pub(crate) const MAGIC_LENGTH: u32 = 52;
+
 /// Where a signal's bits are and how they are read.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Field {
     /// The first byte that holds a bit of the signal.
     first: u32,
-    /// The number of bytes that do, 1 to 9.
+    /// The number of bytes that do: 1 to 9 of a signal that has a value.
     bytes: u32,
     /// How far the value is shifted up within those bytes, taken as one number of this byte order.
     shift: u32,
     length: u32,
+    mask: u64,
     byte_order: ByteOrder,
     value_type: ValueType,
-    scaling: Scaling,
+    /// 2^52 as a double's bits, with the sign bit of the raw value: see [`double`](Self::double). Zero where the value is no integer of at most 52 bits.
+    magic: u64,
+    factor: f64,
+    offset: f64,
+    /// Whole factor and offset of an integer.
+    whole: Option<(i64, i64)>,
     selector: Option<Selector>,
-}
-
-/// Physical from raw.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Scaling {
-    Integer { factor: i64, offset: i64 },
-    Float { factor: f64, offset: f64 },
 }
 
 /// When a field is present.
@@ -79,8 +82,19 @@ impl Plan {
         Ok(Self { fields, multiplexers })
     }
 
+    #[inline]
     pub(crate) fn field(&self, position: usize) -> Option<&Field> {
         self.fields.get(position)
+    }
+
+    /// The bits of a field; `None` where it is not in this payload (multiplexed out, or beyond its end).
+    #[inline]
+    pub(crate) fn present_bits(&self, field: &Field, payload: &[u8]) -> Option<u64> {
+        // Most signals are always present: then the payload's length decides alone.
+        if field.selector.is_some() && !self.is_present(field, payload) {
+            return None;
+        }
+        field.bits(payload)
     }
 
     /// Whether a field is present under the payload's multiplexers, and inside the payload.
@@ -244,20 +258,24 @@ impl Field {
                 (from / 8, to / 8 - from / 8 + 1, 7 - to % 8)
             }
         };
-        let integers =
-            if signal.value_type.is_float() { None } else { whole(signal.factor).zip(whole(signal.offset)) };
-        let scaling = match integers {
-            Some((factor, offset)) => Scaling::Integer { factor, offset },
-            None => Scaling::Float { factor: signal.factor, offset: signal.offset },
-        };
+        let float = signal.value_type.is_float();
+        let whole = if float { None } else { whole(signal.factor).zip(whole(signal.offset)) };
+        #[expect(clippy::cast_precision_loss, reason = "what was a double converts back exactly")]
+        let (factor, offset) =
+            whole.map_or((signal.factor, signal.offset), |(factor, offset)| (factor as f64, offset as f64));
+        let sign = if signal.value_type == ValueType::Signed { 1 << ((signal.length - 1) & 63) } else { 0 };
         Self {
             first,
             bytes,
             shift,
             length: signal.length,
+            mask: mask(signal.length),
             byte_order: signal.byte_order,
             value_type: signal.value_type,
-            scaling,
+            magic: if float || signal.length > MAGIC_LENGTH { 0 } else { MAGIC | sign },
+            factor,
+            offset,
+            whole,
             selector,
         }
     }
@@ -273,7 +291,33 @@ impl Field {
     }
 
     /// The signal's bits, right-aligned; `None` where the payload is too short.
+    #[inline]
     pub(crate) fn bits(&self, payload: &[u8]) -> Option<u64> {
+        let (first, bytes) = (self.first as usize, self.bytes as usize);
+        if first + bytes > payload.len() {
+            return None;
+        }
+        if bytes > 8 {
+            return self.wide_bits(payload);
+        }
+        // Eight bytes that hold the signal's, and lie in the payload where that has as many.
+        let from = first.min(payload.len().saturating_sub(8));
+        let window = match payload.get(from..).and_then(|bytes| bytes.first_chunk()) {
+            Some(window) => u64::from_le_bytes(*window),
+            None => short_window(payload),
+        };
+        let (window, below) = match self.byte_order {
+            ByteOrder::LittleEndian => (window, first - from),
+            ByteOrder::BigEndian => (window.swap_bytes(), from + 8 - first - bytes),
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "at most 7 bytes")]
+        let shift = self.shift + 8 * below as u32;
+        Some((window >> (shift & 63)) & self.mask)
+    }
+
+    /// The same for a signal that lies in nine bytes.
+    #[cold]
+    fn wide_bits(&self, payload: &[u8]) -> Option<u64> {
         let bytes = payload.get(self.range()).filter(|bytes| bytes.len() <= 9)?;
         let mut word = [0_u8; 16];
         let value = match self.byte_order {
@@ -288,7 +332,7 @@ impl Field {
         };
         #[expect(clippy::cast_possible_truncation, reason = "the mask keeps at most 64 bits")]
         let bits = (value >> self.shift) as u64;
-        Some(bits & mask(self.length))
+        Some(bits & self.mask)
     }
 
     /// Writes right-aligned bits; other bits stay. `None` where the payload is too short.
@@ -314,6 +358,7 @@ impl Field {
     }
 
     /// The raw value of right-aligned bits.
+    #[inline]
     pub(crate) fn raw(&self, bits: u64) -> Raw {
         match self.value_type {
             ValueType::Unsigned => Raw::Unsigned(bits),
@@ -329,39 +374,34 @@ impl Field {
 
     /// The physical value of a raw value.
     pub(crate) fn physical(&self, raw: Raw) -> Number {
-        match (self.scaling, raw.integer()) {
-            (Scaling::Integer { factor, offset }, Some(value)) => {
+        match (self.whole, raw.integer()) {
+            (Some((factor, offset)), Some(value)) => {
                 Number::Integer(value * i128::from(factor) + i128::from(offset))
             }
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "only a float raw value comes here, and that has no integer scaling"
-            )]
-            (Scaling::Integer { factor, offset }, None) => {
-                Number::Float(raw.to_f64() * factor as f64 + offset as f64)
-            }
-            (Scaling::Float { factor, offset }, _) => Number::Float(raw.to_f64() * factor + offset),
+            _ => Number::Float(raw.to_f64() * self.factor + self.offset),
         }
     }
 
-    /// The physical value as a double: one multiplication and one addition.
-    pub(crate) fn double(&self, raw: Raw) -> f64 {
-        match self.scaling {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "a factor and an offset that were doubles convert back exactly"
-            )]
-            Scaling::Integer { factor, offset } => raw.to_f64() * factor as f64 + offset as f64,
-            Scaling::Float { factor, offset } => raw.to_f64() * factor + offset,
-        }
+    /// The physical value of right-aligned bits as a double: one multiplication and one addition.
+    #[inline]
+    pub(crate) fn double(&self, bits: u64) -> f64 {
+        // An integer below 2^52, put into the fraction of 2^52, is a double of that much more; and with its sign bit turned in both, signed.
+        let raw = if self.magic == 0 {
+            self.raw(bits).to_f64()
+        } else {
+            f64::from_bits(bits ^ self.magic) - f64::from_bits(self.magic)
+        };
+        raw * self.factor + self.offset
+    }
+
+    /// Factor and offset as doubles.
+    pub(crate) fn scaling(&self) -> (f64, f64) {
+        (self.factor, self.offset)
     }
 
     /// Whole factor and offset of an integer signal.
     pub(crate) fn integer_scaling(&self) -> Option<(i64, i64)> {
-        match self.scaling {
-            Scaling::Integer { factor, offset } => Some((factor, offset)),
-            Scaling::Float { .. } => None,
-        }
+        self.whole
     }
 
     /// The smallest and the largest raw integer that the bits can hold.
@@ -376,6 +416,18 @@ impl Field {
     pub(crate) fn pattern(&self, value: i128) -> Option<u64> {
         let (low, high) = self.integer_limits();
         if (low..=high).contains(&value) { pattern(value, mask(self.length)) } else { None }
+    }
+}
+
+/// A payload of fewer than eight bytes as a little-endian number.
+#[inline]
+fn short_window(payload: &[u8]) -> u64 {
+    match (payload.first_chunk(), payload.last_chunk()) {
+        (Some(low), Some(high)) => {
+            let above = 8 * payload.len().saturating_sub(4);
+            u64::from(u32::from_le_bytes(*low)) | u64::from(u32::from_le_bytes(*high)) << (above & 63)
+        }
+        _ => payload.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 

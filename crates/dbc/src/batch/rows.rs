@@ -1,76 +1,118 @@
 //! Frames become rows: for each frame the values of its signals, side by side.
 //!
-//! *Invariant:* the loop's only branches on data are the frame's length, the number of chunks, and what the header's kind asks for.
+//! *Invariant:* the loop's only branches on data are the width of the identifier, the frame's length, the number of chunks, and what the header's
+//! kind asks for; who a row is about is looked up when it is asked.
 //! *Next:* `layout.rs` (headers and chunks), `lanes.rs` (the arithmetic).
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::lanes::LANES;
-use super::layout::{Header, Kind, Layout, Layouts, UNKNOWN};
+use super::layout::{Header, Kind, Layout, Layouts};
 use super::{BatchCounts, BatchFrame, message_of, single};
 use crate::{Database, Message, SignalIndex};
 
 /// The signals of one frame.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Row<'a> {
     frame: usize,
-    message: &'a Message,
-    signals: &'a [SignalIndex],
+    database: &'a Database,
+    layouts: &'a Layouts,
+    layout: u32,
     values: &'a [f64],
-    partial: bool,
+    /// The signals, and whether something is undefined, where a layout does not say.
+    each: Option<(&'a [SignalIndex], bool)>,
 }
 
 impl<'a> Row<'a> {
     /// The place of the frame in the batch.
+    #[inline]
     pub fn frame(&self) -> usize {
         self.frame
     }
 
     /// The message.
+    #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a row has a layout, and a layout a message of this database"
+    )]
     pub fn message(&self) -> &'a Message {
-        self.message
+        &self.database.messages()[self.layout().message as usize]
     }
 
     /// The signals that are present, in the order of the file.
+    #[inline]
     pub fn signals(&self) -> &'a [SignalIndex] {
-        self.signals
+        match self.each {
+            Some((signals, _)) => signals,
+            None => &self.layout().signals,
+        }
     }
 
     /// Their physical values.
+    #[inline]
     pub fn values(&self) -> &'a [f64] {
         self.values
     }
 
     /// Whether a multiplexer has a value for which the database defines nothing, so that signals may be missing.
+    #[inline]
     pub fn is_partial(&self) -> bool {
-        self.partial
+        self.each.map_or_else(|| self.layout().undefined, |each| each.1)
+    }
+
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "a row has a layout")]
+    fn layout(&self) -> &'a Layout {
+        &self.layouts.list[self.layout as usize]
+    }
+}
+
+impl fmt::Debug for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Row")
+            .field("frame", &self.frame)
+            .field("message", &self.message().name())
+            .field("signals", &self.signals())
+            .field("values", &self.values)
+            .field("partial", &self.is_partial())
+            .finish()
     }
 }
 
 /// Room for one row.
 #[derive(Clone, Debug)]
 pub(super) struct Scratch {
-    pub(super) values: Vec<[f64; LANES]>,
+    values: Vec<f64>,
     signals: Vec<SignalIndex>,
 }
 
 impl Scratch {
     pub(super) fn new(widest: usize) -> Self {
-        Self { values: vec![[0.0; LANES]; widest.div_ceil(LANES) + 2], signals: Vec::with_capacity(widest) }
+        // Whole chunks, three at least, and room to begin at a cache line.
+        let values = vec![0.0; widest.next_multiple_of(LANES) + 5 * LANES];
+        Self { values, signals: Vec::with_capacity(widest) }
     }
 
-    /// Everything, one by one, and whether something is undefined.
-    #[cold]
-    pub(super) fn each(&mut self, message: &Message, payload: &[u8]) -> (&[SignalIndex], &[f64], bool) {
-        self.signals.clear();
-        for (value, slot) in message.decode_partial(payload).zip(self.values.as_flattened_mut()) {
-            self.signals.push(value.index());
-            *slot = value.double();
-        }
-        let values = self.values.as_flattened().get(..self.signals.len()).unwrap_or_default();
-        (&self.signals, values, message.plan.undefined_multiplexer(payload).is_some())
+    /// The values, from a cache line on, so that eight are written at once; and the signals.
+    fn parts(&mut self) -> (&mut [f64], &mut Vec<SignalIndex>) {
+        let at = self.values.as_ptr().align_offset(64).min(LANES);
+        (self.values.get_mut(at..).unwrap_or_default(), &mut self.signals)
     }
+}
+
+/// Everything, one by one, and whether something is undefined. The values are the first of `out`.
+#[cold]
+fn each(message: &Message, payload: &[u8], signals: &mut Vec<SignalIndex>, out: &mut [f64]) -> bool {
+    signals.clear();
+    let payload = payload.get(..message.length()).unwrap_or(payload);
+    for (value, slot) in message.decode_partial(payload).zip(out) {
+        signals.push(value.index());
+        *slot = value.double();
+    }
+    message.plan.undefined_multiplexer(payload).is_some()
 }
 
 /// One pass over a batch.
@@ -89,108 +131,103 @@ impl Pass<'_> {
         frames: &[F],
         sink: impl FnMut(Row<'_>),
     ) -> BatchCounts {
-        let windows = self.layouts.windows.iter().any(|window| *window != 0);
-        match (self.layouts.floor, windows) {
-            (1, false) => self.frames::<F, 1, false>(frames, sink),
-            (1, true) => self.frames::<F, 1, true>(frames, sink),
-            (_, false) => self.frames::<F, 2, false>(frames, sink),
-            (_, true) => self.frames::<F, 2, true>(frames, sink),
+        let Layouts { floor, regular, plain, .. } = *self.layouts;
+        match (floor, regular, plain) {
+            (1, true, true) => self.frames::<F, 1, true, true>(frames, sink),
+            (1, true, false) => self.frames::<F, 1, true, false>(frames, sink),
+            (1, false, _) => self.frames::<F, 1, false, false>(frames, sink),
+            (_, true, true) => self.frames::<F, 2, true, true>(frames, sink),
+            (_, true, false) => self.frames::<F, 2, true, false>(frames, sink),
+            (_, false, _) => self.frames::<F, 2, false, false>(frames, sink),
         }
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
-    fn frames<F: BatchFrame, const FLOOR: usize, const WINDOWS: bool>(
+    fn frames<F: BatchFrame, const FLOOR: usize, const REGULAR: bool, const PLAIN: bool>(
         &mut self,
         frames: &[F],
         mut sink: impl FnMut(Row<'_>),
     ) -> BatchCounts {
+        let (database, layouts) = (self.database, self.layouts);
+        let (out, signals) = self.scratch.parts();
         let mut counts = BatchCounts::default();
         for (at, frame) in frames.iter().enumerate() {
-            let mut header = self.layouts.header(self.database, frame.id());
-            if frame.payload().len() < usize::from(header.least) {
-                counts.miss(header);
-                continue;
+            let mut header = layouts.header(frame.id());
+            if is_short(frame, header) {
+                header = layouts.otherwise(database, frame.id(), header);
+                if is_short(frame, header) {
+                    counts.miss(header);
+                    continue;
+                }
             }
-            if header.kind == Kind::Multiplexed {
-                header = self.layouts.choose(header, frame);
+            if !PLAIN && header.kind == Kind::Multiplexed {
+                header = layouts.choose(header, frame);
             }
-            let Some(layout) = self.layouts.list.get(header.layout as usize) else { continue };
-            let Some(message) = message_of(self.database, layout.message) else { continue };
-            counts.decoded += 1;
-            self.chunks::<F, FLOOR, WINDOWS>(header, frame);
-            if matches!(header.kind, Kind::Single | Kind::Multiplexed) {
-                let (signals, values, partial) = self.scratch.each(message, frame.payload());
-                sink(Row { frame: at, message, signals, values, partial });
-                continue;
+            chunks::<F, FLOOR, REGULAR>(layouts, header, frame, out);
+            let mut row =
+                Row { frame: at, database, layouts, layout: header.layout, values: &[], each: None };
+            if !PLAIN && header.kind != Kind::Plain {
+                let layout = layouts.list.get(header.layout as usize);
+                let message = layout.and_then(|layout| message_of(database, layout.message));
+                let Some((layout, message)) = layout.zip(message) else { continue };
+                if header.kind == Kind::Mixed {
+                    fill(message, layout, frame.payload(), out);
+                } else {
+                    let partial = each(message, frame.payload(), signals, out);
+                    row.values = out.get(..signals.len()).unwrap_or_default();
+                    row.each = Some((signals, partial));
+                    sink(row);
+                    continue;
+                }
             }
-            if header.kind == Kind::Mixed {
-                self.fill(message, layout, frame.payload());
-            }
-            let signals = layout.signals.as_slice();
-            let values = self.scratch.values.as_flattened().get(..signals.len()).unwrap_or_default();
-            sink(Row { frame: at, message, signals, values, partial: layout.undefined });
+            row.values = out.get(..usize::from(header.signals)).unwrap_or_default();
+            sink(row);
         }
+        counts.decoded = frames.len() - counts.unknown - counts.short;
         counts
     }
+}
 
-    /// The lanes of one frame: some chunks whether they are wanted or not, then the rest.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
-    fn chunks<F: BatchFrame, const FLOOR: usize, const WINDOWS: bool>(&mut self, header: Header, frame: &F) {
-        let first = header.first as usize;
-        let Some(chunks) = self.layouts.chunks.get(first..) else { return };
-        let Some((always, more)) = chunks.split_first_chunk::<FLOOR>() else { return };
-        let Some((out, rest)) = self.scratch.values.split_first_chunk_mut::<FLOOR>() else { return };
-        let word = frame.window(0);
-        if WINDOWS {
-            let windows = self.layouts.windows.get(first..).unwrap_or_default();
-            for ((chunk, out), window) in always.iter().zip(out).zip(windows) {
-                chunk.decode(frame.window(usize::from(*window)), out);
-            }
-            if usize::from(header.chunks) > FLOOR {
-                let windows = windows.get(FLOOR..).unwrap_or_default();
-                for ((chunk, out), window) in
-                    more.iter().zip(rest).zip(windows).take(usize::from(header.chunks) - FLOOR)
-                {
-                    chunk.decode(frame.window(usize::from(*window)), out);
-                }
-            }
-        } else {
-            for (chunk, out) in always.iter().zip(out) {
-                chunk.decode(word, out);
-            }
-            if usize::from(header.chunks) > FLOOR {
-                for (chunk, out) in more.iter().zip(rest).take(usize::from(header.chunks) - FLOOR) {
-                    chunk.decode(word, out);
-                }
-            }
-        }
+/// Whether a frame has fewer bytes than its message, or no message.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
+pub(super) fn is_short<F: BatchFrame>(frame: &F, header: Header) -> bool {
+    // Longer than any message is long enough, but not for no message.
+    frame.length().min(usize::from(super::layout::NEVER - 1)) < usize::from(header.least)
+}
+
+/// The lanes of one frame: some chunks whether they are wanted or not, then the rest.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
+fn chunks<F: BatchFrame, const FLOOR: usize, const REGULAR: bool>(
+    layouts: &Layouts,
+    header: Header,
+    frame: &F,
+    out: &mut [f64],
+) {
+    let first = if header.kind == Kind::Multiplexed { 0 } else { header.first as usize };
+    let Some(chunks) = layouts.chunks.get(first..) else { return };
+    let Some((always, more)) = chunks.split_first_chunk::<FLOOR>() else { return };
+    let starts = [0, header.second];
+    for (at, (chunk, start)) in always.iter().zip(starts).enumerate() {
+        let start = if REGULAR { at * LANES } else { usize::from(start) };
+        chunk.row::<F, REGULAR>(start, frame, out);
     }
-
-    /// What the lanes left out.
-    #[cold]
-    fn fill(&mut self, message: &Message, layout: &Layout, payload: &[u8]) {
-        let values = self.scratch.values.as_flattened_mut();
-        for place in &layout.singles {
-            let value =
-                layout.signals.get(*place as usize).and_then(|index| single(message, *index, payload));
-            if let Some((slot, value)) = values.get_mut(*place as usize).zip(value) {
-                *slot = value;
-            }
+    if usize::from(header.chunks) > FLOOR {
+        for chunk in more.iter().take(usize::from(header.chunks) - FLOOR) {
+            chunk.row::<F, REGULAR>(chunk.start, frame, out);
         }
     }
 }
 
-impl Layouts {
-    /// The header that a multiplexer's value chooses.
-    #[inline]
-    pub(super) fn choose<F: BatchFrame>(&self, header: Header, frame: &F) -> Header {
-        let multiplexer =
-            self.list.get(header.layout as usize).and_then(|layout| layout.multiplexer.as_ref());
-        let Some(multiplexer) = multiplexer else { return UNKNOWN };
-        let bits = multiplexer.lane.bits(frame.window(multiplexer.window as usize));
-        let chosen = usize::try_from(bits).ok().and_then(|bits| multiplexer.headers.get(bits));
-        chosen.and_then(|at| self.headers.get(*at as usize)).copied().unwrap_or(UNKNOWN)
+/// What the lanes left out.
+#[cold]
+fn fill(message: &Message, layout: &Layout, payload: &[u8], out: &mut [f64]) {
+    for place in &layout.singles {
+        let value = layout.signals.get(*place as usize).and_then(|index| single(message, *index, payload));
+        if let Some((slot, value)) = out.get_mut(*place as usize).zip(value) {
+            *slot = value;
+        }
     }
 }

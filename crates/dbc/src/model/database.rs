@@ -125,11 +125,13 @@ impl Database {
     }
 
     /// The messages in the order of the file.
+    #[inline]
     pub fn messages(&self) -> &[Message] {
         &self.parts.messages
     }
 
     /// The message with exactly this id; the first where a broken database has two.
+    #[inline]
     pub fn message(&self, id: CanId) -> Option<&Message> {
         self.at(self.exact(id)?)
     }
@@ -143,11 +145,13 @@ impl Database {
     }
 
     /// The message that a frame with this id carries.
+    #[inline]
     pub fn find(&self, id: CanId, by: Match) -> Option<&Message> {
         self.at(self.position(id, by)?)
     }
 
     /// The place in [`messages`](Self::messages) of the message that a frame with this id carries.
+    #[inline]
     pub fn find_position(&self, id: CanId, by: Match) -> Option<usize> {
         self.position(id, by).map(|position| position as usize)
     }
@@ -205,14 +209,17 @@ impl Database {
         self.attribute_definition(name, object)?.default.as_ref()
     }
 
+    #[inline]
     fn at(&self, position: u32) -> Option<&Message> {
         self.parts.messages.get(position as usize)
     }
 
+    #[inline]
     fn exact(&self, id: CanId) -> Option<u32> {
         some(self.ids.place(id))
     }
 
+    #[inline]
     fn position(&self, id: CanId, by: Match) -> Option<u32> {
         let exact = self.ids.place(id);
         if exact != NONE {
@@ -226,6 +233,7 @@ impl Database {
     }
 }
 
+#[inline]
 fn some(place: u32) -> Option<u32> {
     (place != NONE).then_some(place)
 }

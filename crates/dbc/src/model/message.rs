@@ -20,6 +20,7 @@ pub struct SignalIndex(pub(crate) u32);
 
 impl SignalIndex {
     /// The place in [`Message::signals`].
+    #[inline]
     pub const fn position(self) -> usize {
         self.0 as usize
     }
@@ -57,6 +58,7 @@ impl Message {
     }
 
     /// The number of bytes of the payload.
+    #[inline]
     pub fn length(&self) -> usize {
         self.length as usize
     }
@@ -72,6 +74,7 @@ impl Message {
     }
 
     /// The signal with this handle; `None` for a handle of a longer message.
+    #[inline]
     pub fn signal(&self, index: SignalIndex) -> Option<&Signal> {
         self.signals.get(index.position())
     }
