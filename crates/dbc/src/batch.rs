@@ -57,17 +57,16 @@ pub struct ClassicFrame {
 pub struct FdFrame {
     id: CanId,
     length: u8,
-    /// Longer than a payload, so that each of its bytes begins a window.
-    data: [u8; 72],
+    data: [u8; 64],
 }
 
 macro_rules! frame {
-    ($name:ident, $most:literal, $size:literal) => {
+    ($name:ident, $most:literal) => {
         impl $name {
             #[doc = concat!("A frame with this payload; `None` where it is longer than ", $most, " bytes.")]
             pub fn new(id: CanId, payload: &[u8]) -> Option<Self> {
                 let length = u8::try_from(payload.len()).ok().filter(|length| *length <= $most)?;
-                let mut data = [0; $size];
+                let mut data = [0; $most];
                 data.get_mut(..payload.len())?.copy_from_slice(payload);
                 Some(Self { id, length, data })
             }
@@ -91,16 +90,23 @@ macro_rules! frame {
 
             #[inline]
             fn window(&self, from: usize) -> u64 {
-                self.data
-                    .get(from..)
-                    .and_then(|bytes| bytes.first_chunk())
-                    .map_or(0, |bytes| u64::from_le_bytes(*bytes))
+                match self.data.get(from..).and_then(|bytes| bytes.first_chunk()) {
+                    Some(bytes) => u64::from_le_bytes(*bytes),
+                    None => last_window(&self.data, from),
+                }
             }
         }
     };
 }
-frame!(ClassicFrame, 8, 8);
-frame!(FdFrame, 64, 72);
+
+/// A window that ends behind the last byte.
+#[cold]
+fn last_window(data: &[u8], from: usize) -> u64 {
+    data.get(from..).unwrap_or_default().iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+}
+
+frame!(ClassicFrame, 8);
+frame!(FdFrame, 64);
 
 /// What a batch held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,7 +123,7 @@ pub struct BatchCounts {
 impl BatchCounts {
     /// Counts a frame that has no message, or too few bytes for it.
     #[cold]
-    fn miss(&mut self, header: Header) {
+    fn miss(&mut self, header: &Header) {
         if header.least == NEVER {
             self.unknown += 1;
         } else {

@@ -56,7 +56,7 @@ impl Cells {
 impl Cell {
     fn new(message: &Message, index: SignalIndex) -> Option<Self> {
         let (signal, field) = (message.signal(index)?, message.plan.field(index.position())?);
-        let window = if message.length() <= 8 { 0 } else { signal.start() / 8 };
+        let window = super::layout::window(signal.start() / 8, message.length());
         let bits = Bits::new(signal, window, signal.byte_order());
         Some(Self {
             window: bits.map(|_| window),

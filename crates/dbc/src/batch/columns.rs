@@ -136,7 +136,7 @@ impl Pass<'_> {
     #[cold]
     fn alone<F: BatchFrame, S: Store>(
         &mut self,
-        header: Header,
+        header: &Header,
         frame: &F,
         at: u32,
         store: &mut S,

@@ -56,7 +56,7 @@ pub(super) enum Kind {
     Single,
 }
 
-pub(super) const UNKNOWN: Header = Header {
+pub(super) static UNKNOWN: Header = Header {
     first: 0,
     layout: 0,
     least: NEVER,
@@ -158,34 +158,34 @@ impl Layouts {
     /// The header of the message that a frame carries.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
-    pub(super) fn header(&self, id: CanId) -> Header {
+    pub(super) fn header(&self, id: CanId) -> &Header {
         // An extended identifier is beyond the table.
         match self.standard.get(id.to_dbc() as usize) {
-            Some(header) => *header,
-            None => self.headers.get(self.extended.place(id.raw()) as usize).copied().unwrap_or(UNKNOWN),
+            Some(header) => header,
+            None => self.headers.get(self.extended.place(id.raw()) as usize).unwrap_or(&UNKNOWN),
         }
     }
 
     /// The header by parameter group, where the identifier led to none.
     #[inline(never)]
-    pub(super) fn otherwise(&self, database: &Database, id: CanId, header: Header) -> Header {
+    pub(super) fn otherwise<'a>(&'a self, database: &Database, id: CanId, header: &'a Header) -> &'a Header {
         if header.least != NEVER || self.by == Match::Exact {
             return header;
         }
         let place = database.find_position(id, self.by);
-        place.and_then(|place| self.headers.get(place)).copied().unwrap_or(UNKNOWN)
+        place.and_then(|place| self.headers.get(place)).unwrap_or(&UNKNOWN)
     }
 
     /// The header that a multiplexer's value chooses.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
-    pub(super) fn choose<F: BatchFrame>(&self, header: Header, frame: &F) -> Header {
-        let Some(multiplexer) = self.multiplexers.get(header.first as usize) else { return UNKNOWN };
+    pub(super) fn choose<F: BatchFrame>(&self, header: &Header, frame: &F) -> &Header {
+        let Some(multiplexer) = self.multiplexers.get(header.first as usize) else { return &UNKNOWN };
         let value = multiplexer.bits.of(frame.window(multiplexer.window)).min(multiplexer.last);
         // At most 2^12.
         #[expect(clippy::cast_possible_truncation, reason = "it is below the table's length")]
         let at = multiplexer.base + value as usize;
-        self.chosen.get(at).copied().unwrap_or(UNKNOWN)
+        self.chosen.get(at).unwrap_or(&UNKNOWN)
     }
 
     fn add_message(&mut self, place: u32, message: &Message) -> Header {
@@ -208,7 +208,7 @@ impl Layouts {
                 && field.is_some_and(|field| field.fits(message.length()))
         });
         let bits = small.and_then(|signal| {
-            let window = if message.length() <= 8 { 0 } else { signal.start / 8 };
+            let window = window(signal.start / 8, message.length());
             Some((signal, window, Bits::new(signal, window, signal.byte_order)?))
         });
         // Beyond the last value that is defined, all are alike.
@@ -316,6 +316,10 @@ fn group(signals: &[Option<(&Signal, &Field)>], length: usize) -> (usize, u32, B
         }
         count += 1;
     }
-    let window = if length <= 8 { 0 } else { bytes.map_or(0, |bytes| bytes.0) };
-    (count, window, order.unwrap_or_default())
+    (count, window(bytes.map_or(0, |bytes| bytes.0), length), order.unwrap_or_default())
+}
+
+/// The window for what begins at this byte: all of it within the message, where that is long enough.
+pub(super) fn window(first: u32, length: usize) -> u32 {
+    first.min(u32::try_from(length.saturating_sub(8)).unwrap_or(u32::MAX))
 }

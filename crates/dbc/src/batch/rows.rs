@@ -192,7 +192,7 @@ impl Pass<'_> {
 /// Whether a frame has fewer bytes than its message, or no message.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
-pub(super) fn is_short<F: BatchFrame>(frame: &F, header: Header) -> bool {
+pub(super) fn is_short<F: BatchFrame>(frame: &F, header: &Header) -> bool {
     // Longer than any message is long enough, but not for no message.
     frame.length().min(usize::from(super::layout::NEVER - 1)) < usize::from(header.least)
 }
@@ -202,12 +202,11 @@ pub(super) fn is_short<F: BatchFrame>(frame: &F, header: Header) -> bool {
 #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
 fn chunks<F: BatchFrame, const FLOOR: usize, const REGULAR: bool>(
     layouts: &Layouts,
-    header: Header,
+    header: &Header,
     frame: &F,
     out: &mut [f64],
 ) {
-    let first = if header.kind == Kind::Multiplexed { 0 } else { header.first as usize };
-    let Some(chunks) = layouts.chunks.get(first..) else { return };
+    let Some(chunks) = layouts.chunks.get(header.first as usize..) else { return };
     let Some((always, more)) = chunks.split_first_chunk::<FLOOR>() else { return };
     let starts = [0, header.second];
     for (at, (chunk, start)) in always.iter().zip(starts).enumerate() {
