@@ -58,6 +58,9 @@ impl IdTable {
     }
 }
 
+/// The bucket of a key, its slot before it is displaced, and the key with its place.
+type Member = (usize, usize, (u32, u32));
+
 /// Keys of at most 29 bits and their places.
 ///
 /// The upper bits of a product choose a bucket, whose displacement moves the bits below to slots that its keys have for themselves.
@@ -113,7 +116,7 @@ impl KeyTable {
         let buckets = (keys.len() / 4).next_power_of_two().max(2);
         let shift = 64 - buckets.trailing_zeros();
         let count = (keys.len() * 2).next_power_of_two();
-        let mut members: Vec<(usize, usize, (u32, u32))> = keys
+        let mut members: Vec<Member> = keys
             .iter()
             .map(|entry| {
                 let (bucket, slot) = hash(entry.0, multiplier, shift);
@@ -121,7 +124,7 @@ impl KeyTable {
             })
             .collect();
         members.sort_unstable();
-        let mut groups: Vec<&[(usize, usize, (u32, u32))]> = members.chunk_by(|a, b| a.0 == b.0).collect();
+        let mut groups: Vec<&[Member]> = members.chunk_by(|a, b| a.0 == b.0).collect();
         groups.sort_by_key(|group| core::cmp::Reverse(group.len()));
         let (mut slots, mut displacements) = (vec![(EMPTY, NONE); count], vec![0_u32; buckets]);
         let mut steps = keys.len() * STEPS;

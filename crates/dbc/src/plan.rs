@@ -28,6 +28,8 @@ pub(crate) struct Field {
     length: u32,
     mask: u64,
     byte_order: ByteOrder,
+    /// All ones in big-endian order.
+    swapped: u64,
     value_type: ValueType,
     /// 2^52 as a double's bits, with the sign bit of the raw value: see [`double`](Self::double). Zero where the value is no integer of at most 52 bits.
     magic: u64,
@@ -271,6 +273,7 @@ impl Field {
             length: signal.length,
             mask: mask(signal.length),
             byte_order: signal.byte_order,
+            swapped: if signal.byte_order == ByteOrder::BigEndian { u64::MAX } else { 0 },
             value_type: signal.value_type,
             magic: if float || signal.length > MAGIC_LENGTH { 0 } else { MAGIC | sign },
             factor,
@@ -306,12 +309,10 @@ impl Field {
             Some(window) => u64::from_le_bytes(*window),
             None => short_window(payload),
         };
-        let (window, below) = match self.byte_order {
-            ByteOrder::LittleEndian => (window, first - from),
-            ByteOrder::BigEndian => (window.swap_bytes(), from + 8 - first - bytes),
-        };
-        #[expect(clippy::cast_possible_truncation, reason = "at most 7 bytes")]
-        let shift = self.shift + 8 * below as u32;
+        // Both byte orders take the same steps: which one comes is not to be guessed.
+        let (below, above) = ((first - from) as u64, (from + 8 - first - bytes) as u64);
+        let window = window ^ ((window ^ window.swap_bytes()) & self.swapped);
+        let shift = u64::from(self.shift) + 8 * (below ^ ((below ^ above) & self.swapped));
         Some((window >> (shift & 63)) & self.mask)
     }
 

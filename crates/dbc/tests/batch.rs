@@ -7,7 +7,9 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::print_stdout,
-    clippy::cast_possible_truncation
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::float_cmp
 )]
 
 mod corpus;
@@ -15,8 +17,8 @@ mod corpus;
 use std::collections::BTreeMap;
 
 use coachwork_dbc::{
-    Batch, BatchFrame, ByteOrder, CanId, ClassicFrame, Database, FdFrame, Match, Message, Multiplexed,
-    Options, Signal, ValueType,
+    Batch, BatchFrame, ByteOrder, CanId, ClassicFrame, Column, ColumnType, Content, Database, FdFrame, Match,
+    Message, Multiplexed, Number, Options, Raw, Signal, ValueType,
 };
 
 /// A small generator of numbers that look random.
@@ -32,6 +34,19 @@ impl Noise {
 
     fn bytes(&mut self, length: usize) -> Vec<u8> {
         (0..length).map(|_| self.next() as u8).collect()
+    }
+}
+
+/// A frame that pads nothing, of any length.
+struct Bytes(CanId, Vec<u8>);
+
+impl BatchFrame for Bytes {
+    fn id(&self) -> CanId {
+        self.0
+    }
+
+    fn payload(&self) -> &[u8] {
+        &self.1
     }
 }
 
@@ -84,6 +99,30 @@ fn compare<F: BatchFrame>(name: &str, database: &Database, frames: &[F]) -> usiz
         assert!(block.column(block.signals().len()).is_empty());
     });
     assert_eq!(counts, again, "{name}");
+    for content in [Content::Raw, Content::Physical] {
+        let mut cells = 0;
+        let again = batch.narrow_columns(frames, content, |block| {
+            assert_eq!(block.column(block.signals().len()), None);
+            for (at, index) in block.signals().iter().enumerate() {
+                let column = block.column(at).unwrap();
+                assert_eq!(column.len(), block.frames().len());
+                let signal = block.message().signal(*index).unwrap();
+                assert_eq!(Some(column.column_type()), ColumnType::of(signal, content));
+                for (place, frame) in block.frames().iter().enumerate() {
+                    let payload = frames[*frame as usize].payload();
+                    let value = block.message().decode_signal(*index, payload).unwrap();
+                    let number = match (content, value.raw()) {
+                        (Content::Physical, _) => value.physical(),
+                        (Content::Raw, Raw::F32(_) | Raw::F64(_)) => Number::Float(value.raw().to_f64()),
+                        (Content::Raw, raw) => Number::Integer(raw.integer().unwrap()),
+                    };
+                    equal(number, column.value(place).unwrap(), &column);
+                    cells += 1;
+                }
+            }
+        });
+        assert_eq!((counts, want.len()), (again, cells), "{name}: {content:?}");
+    }
     for (what, ours) in [("rows", rows), ("columns", columns)] {
         for (key, value) in &want {
             let message = database.message(frames[key.0].id()).unwrap();
@@ -93,6 +132,25 @@ fn compare<F: BatchFrame>(name: &str, database: &Database, frames: &[F]) -> usiz
         assert_eq!(ours.len(), want.len(), "{name}: {what}");
     }
     want.len()
+}
+
+/// The same number: exactly, but where no 64-bit type holds the signal's integers; a single has no sign of its zero to keep.
+fn equal(want: Number, have: Number, column: &Column<'_>) {
+    match (want, have) {
+        (Number::Integer(want), Number::Integer(have)) => assert_eq!(want, have),
+        (want, Number::Float(have)) => {
+            let (want, nan) = (want.to_f64(), want.to_f64().is_nan() && have.is_nan());
+            let exact = want.to_bits() == have.to_bits();
+            let zero = matches!(column, Column::F32(_)) && want == 0.0 && have == 0.0;
+            assert!(exact || zero || nan || is_rounded(want, have, column), "{want:?} {have:?}");
+        }
+        (want, have) => panic!("{want:?} {have:?}"),
+    }
+}
+
+/// Integers beyond 64 bits are computed in doubles, as `double` does.
+fn is_rounded(want: f64, have: f64, column: &Column<'_>) -> bool {
+    matches!(column, Column::F64(_)) && want.abs() > 9e15 && (want - have).abs() <= want.abs() * 1e-15
 }
 
 fn frames<F>(database: &Database, most: usize, make: fn(CanId, &[u8]) -> Option<F>) -> Vec<F> {
@@ -153,6 +211,17 @@ fn mixed() -> Database {
                 .with_scaling(0.1, -3.0),
         )
     });
+    let scaled = Message::builder("Scaled", id(5), 8)
+        .signal(Signal::new("flag", 0, 1))
+        .signal(Signal::new("cold", 8, 8).with_scaling(1.0, -40.0))
+        .signal(Signal::new("back", 8, 8).with_scaling(-3.0, 7.0))
+        .signal(Signal::new("half", 16, 16).with_scaling(0.5, -1.25))
+        .signal(Signal::new("low", 31, 12).with_scaling(-7.0, 1e6).with_byte_order(ByteOrder::BigEndian))
+        .signal(Signal::new("sign", 4, 1).with_value_type(ValueType::Signed))
+        .signal(Signal::new("all", 0, 64))
+        .signal(Signal::new("beyond", 0, 64).with_scaling(3.0, 1.0))
+        .signal(Signal::new("most", 0, 62).with_value_type(ValueType::Signed).with_scaling(3.0, -1.0))
+        .signal(Signal::new("single", 32, 32).with_value_type(ValueType::F32).with_scaling(2.0, 0.0));
     let odd = Message::builder("Odd", id(2), 64)
         .signal(Signal::new("f", 0, 32).with_value_type(ValueType::F32))
         .signal(Signal::new("long", 32, 64).with_value_type(ValueType::Signed))
@@ -169,7 +238,7 @@ fn mixed() -> Database {
         .signal(Signal::new("m", 5, 3).with_multiplexer().with_byte_order(ByteOrder::BigEndian))
         .signal(Signal::new("a", 8, 8).with_multiplexed(Multiplexed::new("m", [(0, 1), (3, 3)])))
         .signal(Signal::new("b", 16, 8).with_multiplexed(Multiplexed::new("m", [(1, 1)])));
-    let messages = [wide, odd, nested, simple].map(|message| message.build().unwrap());
+    let messages = [wide, odd, scaled, nested, simple].map(|message| message.build().unwrap());
     messages.into_iter().fold(Database::builder(), coachwork_dbc::DatabaseBuilder::message).build()
 }
 
@@ -178,6 +247,29 @@ fn batches_equal_single_frames() {
     let database = mixed();
     assert!(compare("mixed", &database, &frames(&database, 8, ClassicFrame::new)) > 100);
     assert!(compare("mixed", &database, &frames(&database, 64, FdFrame::new)) > 500);
+}
+
+#[test]
+fn a_payload_longer_than_any_message_is_long_enough_but_not_for_no_message() {
+    let database = mixed();
+    let frames = [CanId::standard(1), CanId::standard(0x700), CanId::extended(1)]
+        .map(|id| Bytes(id.unwrap(), vec![1; 70_000]));
+    let mut batch = Batch::new(&database, Match::Exact);
+    let counts = batch.rows(&frames, |row| assert_eq!(row.message().name(), "Wide"));
+    assert_eq!((counts.decoded, counts.unknown, counts.short), (1, 2, 0));
+    assert_eq!(batch.columns(&frames, |block| assert_eq!(block.message().name(), "Wide")), counts);
+}
+
+#[test]
+fn windows_end_with_the_payload() {
+    let bytes: [u8; 64] = std::array::from_fn(|at| at as u8 + 1);
+    let long = FdFrame::new(CanId::standard(1).unwrap(), &bytes).unwrap();
+    let short = ClassicFrame::new(CanId::standard(1).unwrap(), &bytes[..8]).unwrap();
+    for from in 0..80 {
+        assert_eq!(long.window(from), Bytes(long.id(), bytes.to_vec()).window(from), "{from}");
+        assert_eq!(short.window(from), Bytes(long.id(), bytes[..8].to_vec()).window(from), "{from}");
+    }
+    assert_eq!(long.window(60), 0x403F_3E3D);
 }
 
 #[test]
@@ -201,6 +293,7 @@ fn decoding_allocates_nothing() {
     let mut batch = Batch::new(&database, Match::Auto);
     // The first pass may make room.
     batch.columns(&classic, |_| {});
+    batch.narrow_columns(&classic, Content::Physical, |_| {});
     let mut sum = 0.0;
     let counted = allocation_counter::measure(|| {
         for frame in &long {
@@ -214,6 +307,12 @@ fn decoding_allocates_nothing() {
         batch.rows(&classic, |row| sum += row.values().iter().sum::<f64>());
         batch.rows(&long, |row| sum += row.values().iter().sum::<f64>());
         batch.columns(&classic, |block| sum += block.column(0).iter().sum::<f64>());
+        batch.narrow_columns(&classic, Content::Physical, |block| {
+            sum += block.column(0).map_or(0, |column| column.len()) as f64;
+        });
+        batch.narrow_columns(&long, Content::Physical, |block| {
+            sum += block.column(0).map_or(0, |column| column.len()) as f64;
+        });
         batch.columns(&long, |block| sum += block.column(0).iter().sum::<f64>());
     });
     assert_eq!(counted.count_total, 0, "{counted:?}");

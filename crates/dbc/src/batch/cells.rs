@@ -41,7 +41,14 @@ impl Cells {
         let (mut firsts, mut list) = (Vec::new(), Vec::new());
         for message in database.messages() {
             firsts.push(list.len());
-            list.extend(message.indexed_signals().map(|(index, _)| Cell::new(message, index)));
+            // Neighbours share a window where they can: it is loaded once for all of them.
+            let mut window = 0;
+            list.extend(message.indexed_signals().map(|(index, signal)| {
+                if Bits::new(signal, window, signal.byte_order()).is_none() {
+                    window = super::layout::window(signal.start() / 8, message.length());
+                }
+                Cell::new(message, index, window)
+            }));
         }
         Self { firsts, list }
     }
@@ -54,9 +61,8 @@ impl Cells {
 }
 
 impl Cell {
-    fn new(message: &Message, index: SignalIndex) -> Option<Self> {
+    fn new(message: &Message, index: SignalIndex, window: u32) -> Option<Self> {
         let (signal, field) = (message.signal(index)?, message.plan.field(index.position())?);
-        let window = super::layout::window(signal.start() / 8, message.length());
         let bits = Bits::new(signal, window, signal.byte_order());
         Some(Self {
             window: bits.map(|_| window),
@@ -78,13 +84,11 @@ impl Cell {
     /// What the column needs of a frame.
     #[inline]
     pub(super) fn load<F: BatchFrame>(&self, message: &Message, index: SignalIndex, frame: &F) -> u64 {
-        match self.window {
-            Some(window) => frame.window(window as usize),
-            None => {
-                let field: Option<&Field> = message.plan.field(index.position());
-                field.and_then(|field| field.bits(frame.payload())).unwrap_or(0)
-            }
+        if let Some(window) = self.window {
+            return frame.window(window as usize);
         }
+        let field: Option<&Field> = message.plan.field(index.position());
+        field.and_then(|field| field.bits(frame.payload())).unwrap_or(0)
     }
 
     /// The raw integer of a window, modulo 2^64.

@@ -289,11 +289,7 @@ macro_rules! integers {
 impl Store for Narrow {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        reason = "the type holds every value of the signal"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the type holds every value of the signal")]
     fn column(&mut self, at: usize, cell: &Cell, windows: &[u64]) {
         if at == 0 {
             self.places.clear();
@@ -362,5 +358,55 @@ fn fill<T>(cell: &Cell, windows: &[u64], out: &mut [T], content: Content, narrow
                 values.for_each(|(out, word)| *out = scaled(word.swap_bytes()));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_follow_from_bits_and_scaling() {
+        use ColumnType::{Bool, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
+        let plain = |length| Signal::new("s", 0, length);
+        let signed = |length| plain(length).with_value_type(ValueType::Signed);
+        for (signal, raw, physical) in [
+            (plain(1), Bool, Bool),
+            (plain(1).with_scaling(-1.0, 1.0), Bool, Bool),
+            (plain(1).with_scaling(2.0, 0.0), Bool, U8),
+            (signed(1), I8, I8),
+            (plain(2), U8, U8),
+            (plain(8), U8, U8),
+            (plain(8).with_scaling(1.0, -40.0), U8, I16),
+            (plain(8).with_scaling(1.0, 1.0), U8, U16),
+            (plain(7).with_scaling(-1.0, 0.0), U8, I8),
+            (signed(8), I8, I8),
+            (signed(9), I16, I16),
+            (plain(16).with_scaling(1000.0, 0.0), U16, U32),
+            (plain(17), U32, U32),
+            (signed(32), I32, I32),
+            (plain(33), U64, U64),
+            (signed(64), I64, I64),
+            (plain(64), U64, U64),
+            // Beyond both 64-bit types.
+            (plain(64).with_scaling(1.0, -1.0), U64, F64),
+            (plain(64).with_scaling(2.0, 0.0), U64, F64),
+            // Binary fractions are exact in a single as long as there are few enough of them.
+            (plain(16).with_scaling(0.5, 0.0), U16, F32),
+            (plain(16).with_scaling(0.015_625, -273.0), U16, F32),
+            (plain(24).with_scaling(0.5, 0.0), U32, F32),
+            (plain(25).with_scaling(0.5, 0.0), U32, F64),
+            (plain(16).with_scaling(0.5, 0.25), U16, F32),
+            (plain(24).with_scaling(0.5, 0.25), U32, F64),
+            (plain(8).with_scaling(0.1, 0.0), U8, F64),
+            (plain(8).with_scaling(1.0, 0.1), U8, F64),
+            (plain(32).with_value_type(ValueType::F32), F32, F32),
+            (plain(32).with_value_type(ValueType::F32).with_scaling(2.0, 0.0), F32, F64),
+            (plain(64).with_value_type(ValueType::F64), F64, F64),
+        ] {
+            assert_eq!(ColumnType::of(&signal, Content::Raw), Some(raw), "{signal:?}");
+            assert_eq!(ColumnType::of(&signal, Content::Physical), Some(physical), "{signal:?}");
+        }
+        assert_eq!(ColumnType::of(&plain(65), Content::Raw), None);
     }
 }

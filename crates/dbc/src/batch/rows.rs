@@ -82,6 +82,11 @@ impl fmt::Debug for Row<'_> {
     }
 }
 
+/// How many frames ahead long frames are asked for.
+const AHEAD: usize = 10;
+/// The bytes of a cache line.
+const CACHE_LINE: usize = 64;
+
 /// Room for one row.
 #[derive(Clone, Debug)]
 pub(super) struct Scratch {
@@ -98,7 +103,7 @@ impl Scratch {
 
     /// The values, from a cache line on, so that eight are written at once; and the signals.
     fn parts(&mut self) -> (&mut [f64], &mut Vec<SignalIndex>) {
-        let at = self.values.as_ptr().align_offset(64).min(LANES);
+        let at = self.values.as_ptr().align_offset(CACHE_LINE).min(LANES);
         (self.values.get_mut(at..).unwrap_or_default(), &mut self.signals)
     }
 }
@@ -153,6 +158,12 @@ impl Pass<'_> {
         let (out, signals) = self.scratch.parts();
         let mut counts = BatchCounts::default();
         for (at, frame) in frames.iter().enumerate() {
+            // Where the windows of a long frame are is known late: what comes is asked for early.
+            if size_of::<F>() > CACHE_LINE / 2
+                && let Some(coming) = frames.get(at + AHEAD)
+            {
+                core::hint::black_box(coming.window(24));
+            }
             let mut header = layouts.header(frame.id());
             if is_short(frame, header) {
                 header = layouts.otherwise(database, frame.id(), header);
