@@ -105,7 +105,9 @@ fn writing_a_log_allocates_nothing_per_frame() {
             let measured = allocation_counter::measure(|| {
                 let mut writer = LogWriter::new(format, std::io::sink()).unwrap();
                 for _ in 0..rounds {
-                    frames.iter().for_each(|frame| writer.write(frame).unwrap());
+                    for frame in &frames {
+                        writer.write(frame).unwrap();
+                    }
                 }
             });
             measured.count_total

@@ -163,23 +163,23 @@ fn facts(leaf: &Entry) -> String {
         let _ = write!(text, " {}", unit.key());
     }
     match (leaf.min(), leaf.max()) {
-        (Some(min), Some(max)) => text += &format!(", {min} to {max}"),
-        (Some(min), None) => text += &format!(", from {min}"),
-        (None, Some(max)) => text += &format!(", up to {max}"),
+        (Some(min), Some(max)) => drop(write!(text, ", {min} to {max}")),
+        (Some(min), None) => drop(write!(text, ", from {min}")),
+        (None, Some(max)) => drop(write!(text, ", up to {max}")),
         (None, None) => {}
     }
     if !leaf.allowed().is_empty() {
         let allowed: Vec<String> = leaf.allowed().iter().map(ToString::to_string).collect();
-        text += &format!(", one of {}", allowed.join(" "));
+        let _ = write!(text, ", one of {}", allowed.join(" "));
     }
     if let Some(value) = leaf.default_value() {
-        text += &format!(", default {value}");
+        let _ = write!(text, ", default {value}");
     }
     if let Some(expression) = leaf.pattern() {
-        text += &format!(", matching {expression}");
+        let _ = write!(text, ", matching {expression}");
     }
     if let Some(advice) = leaf.deprecation() {
-        text += &format!(", deprecated: {advice}");
+        let _ = write!(text, ", deprecated: {advice}");
     }
     leaf.extended().fold(text, |text, (name, json)| text + &format!(", {name}: {json}"))
 }
@@ -194,7 +194,7 @@ fn object(leaf: &Entry) -> String {
             object.insert(name.to_owned(), value);
         }
     };
-    member("unit", leaf.unit().map(|unit| unit.key()).into());
+    member("unit", leaf.unit().map(coachwork_vehicle::Unit::key).into());
     member("min", leaf.min().map(value).into());
     member("max", leaf.max().map(value).into());
     if !leaf.allowed().is_empty() {
