@@ -15,3 +15,8 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/logs.md")]
 pub struct Logs;
+
+/// The code of the page on buses, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/buses.md")]
+pub struct Buses;

@@ -4,6 +4,7 @@
 //! *Next:* `fuzz_targets/` (libFuzzer's entry points), `tests/replay.rs` (seeds and past crashes on stable).
 
 pub mod board_actions;
+pub mod bus_framing;
 pub mod candump_line;
 pub mod dbc_load;
 pub mod decode_roundtrip;

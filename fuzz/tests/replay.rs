@@ -61,3 +61,8 @@ fn session_bytes() {
 fn board_actions() {
     replay("board_actions", coachwork_fuzz::board_actions::run);
 }
+
+#[test]
+fn bus_framing() {
+    replay("bus_framing", coachwork_fuzz::bus_framing::run);
+}

@@ -234,6 +234,19 @@ async fn what_cannot_be_opened_is_said() {
     assert!(error.to_string().contains("No such file"), "{error}");
 }
 
+#[cfg(all(feature = "socketcan", target_os = "linux"))]
+#[tokio::test]
+async fn an_interface_that_is_none_and_a_kernel_without_can_are_said() {
+    let error = buses().open(&"socketcan:no-such-can".parse().unwrap()).await.unwrap_err();
+    assert_eq!(error.to_string(), "socketcan:no-such-can: there is no CAN interface `no-such-can`");
+    // The loopback is an interface, and no CAN one.
+    let error = buses().open(&"socketcan:lo".parse().unwrap()).await.unwrap_err().to_string();
+    assert!(
+        error.contains("this kernel has no CAN sockets") || error.contains("there is no CAN interface"),
+        "{error}"
+    );
+}
+
 #[tokio::test]
 async fn a_peer_that_falls_silent_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

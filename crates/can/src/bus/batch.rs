@@ -5,6 +5,7 @@
 
 use crate::Frame;
 use coachwork_vehicle::Timestamp;
+use std::fmt;
 use std::sync::Arc;
 
 /// Frames that were read together, and what is missing before them.
@@ -40,6 +41,18 @@ impl Gap {
     /// A gap that begins.
     pub fn new(from: Timestamp, why: impl Into<Arc<str>>) -> Self {
         Self { from, until: None, why: why.into(), unsent: 0, in_doubt: 0 }
+    }
+}
+
+/// `nothing was heard from … to …: why (3 frames not sent, 2 in doubt)`.
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nothing was heard from {}", self.from)?;
+        match self.until {
+            Some(until) => write!(f, " to {until}")?,
+            None => f.write_str(" on")?,
+        }
+        write!(f, ": {} ({} frames not sent, {} in doubt)", self.why, self.unsent, self.in_doubt)
     }
 }
 

@@ -206,3 +206,6 @@ impl fmt::Debug for Link {
         write!(f, "Link({:?}, {:?}, {:?})", self.0.name, state.link, state.counts)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,3 +69,6 @@ impl<D: DialStream> Dial for Slcan<D> {
         Ok(Box::new(StreamPort::open(stream, session, clock).await?))
     }
 }
+
+#[cfg(test)]
+mod tests;

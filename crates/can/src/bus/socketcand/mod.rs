@@ -52,3 +52,6 @@ impl<D: DialStream> Dial for Socketcand<D> {
         Ok(Box::new(StreamPort::open(stream, Session::new(&self.channel), clock).await?))
     }
 }
+
+#[cfg(test)]
+mod tests;
