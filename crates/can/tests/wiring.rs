@@ -680,7 +680,7 @@ impl FrameSource for Told {
             None => {}
             Some(Some(frame)) => assert!(batch.push(frame)),
             Some(None) => {
-                assert!(batch.begin_with(coachwork_can::bus::Gap::new(Timestamp::EPOCH, "the plug is out")))
+                assert!(batch.begin_with(coachwork_can::bus::Gap::new(Timestamp::EPOCH, "the plug is out")));
             }
         }
         Ok(())

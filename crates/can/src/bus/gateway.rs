@@ -39,9 +39,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///     }
 ///     assert_eq!(gateway.counts().to_first.passed, 2);
 ///     assert_eq!(gateway.counts().to_first.filtered, 1);
-///     Ok(())
-/// })
-/// # as Result<(), Box<dyn std::error::Error>>
+///     Ok::<(), Box<dyn std::error::Error>>(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct BusGateway(Arc<[Counters; 2]>);

@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 /// What the test and the port share.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the test's")]
 struct Wire {
     /// Whether dialling succeeds.
     reachable: bool,
@@ -52,7 +53,7 @@ impl Played {
 
 #[async_trait]
 impl Dial for Played {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "played"
     }
 
