@@ -1,13 +1,18 @@
 //! Bytes become a database, or an error with a place; whatever loads is written and loads again to the same.
 //!
 //! *Oracle:* strict mode refuses exactly what lenient mode reports; what is written loads to an equal database with nothing
-//! repaired or left out, and is written again to the same text; every place is inside the text.
+//! repaired or left out, and is written again to the same text; every place is inside the text; memory is bounded by the length.
 //! *Next:* `coachwork_dbc::Options`.
 
 use coachwork_dbc::{Code, LoadErrorKind, MAX_DIAGNOSTICS, Options, Severity};
 
+/// The most memory that loading may hold: so many bytes for a byte of the file, and a base. The densest input is a message of short signals.
+const MOST: (u64, u64) = (200, 64 << 10);
+
 /// Runs one input.
 pub fn run(data: &[u8]) {
+    let held = allocation_counter::measure(|| drop(Options::new().load(data))).bytes_max;
+    assert!(held <= MOST.0 * data.len() as u64 + MOST.1, "{held} bytes are held for {}", data.len());
     load(data);
 }
 

@@ -27,7 +27,7 @@ pub use self::decode::{DecodeError, Decoded, SignalValue};
 pub use self::encode::{EncodeError, SignalKey, Value};
 pub use self::id::CanId;
 pub use self::load::diagnostic::{Code, Diagnostic, LoadError, LoadErrorKind, MAX_DIAGNOSTICS, Severity};
-pub use self::load::{Loaded, Options};
+pub use self::load::{Encoding, Loaded, Options};
 pub use self::model::attribute::{
     AttributeDefinition, AttributeObject, AttributeType, AttributeValue, Attributes,
 };

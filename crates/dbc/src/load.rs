@@ -22,6 +22,7 @@ mod text;
 use alloc::vec::Vec;
 
 use self::diagnostic::{Diagnostic, Diagnostics, LoadError};
+pub use self::text::Encoding;
 use crate::Database;
 
 /// How a file is loaded.
@@ -48,6 +49,8 @@ pub struct Loaded {
     pub database: Database,
     /// What was repaired or left out, by line.
     pub diagnostics: Vec<Diagnostic>,
+    /// How the bytes were a text.
+    pub encoding: Encoding,
     /// How many statements the second reader (feature `std`) has read too, and alike; a message counts once, with its signals.
     pub read_twice: usize,
 }
@@ -65,12 +68,14 @@ impl Options {
         self
     }
 
-    /// Loads the bytes of a DBC file: UTF-8 (with or without a byte-order mark) or CP1252.
+    /// Loads the bytes of a DBC file: UTF-8 (with or without a byte-order mark), CP1252 or Latin-1; lines end with LF, CR LF or CR.
     ///
     /// # Errors
     /// [`LoadError`] where the bytes hold no DBC statement or end in the middle of one; in strict mode also for every diagnostic.
     pub fn load(self, bytes: &[u8]) -> Result<Loaded, LoadError> {
-        self.load_text(&text::decode(bytes))
+        let (text, encoding) = text::decode(bytes);
+        let loaded = self.load_text(&text)?;
+        Ok(Loaded { encoding, ..loaded })
     }
 
     /// Loads the text of a DBC file.
@@ -86,7 +91,7 @@ impl Options {
         if self.strict && !diagnostics.is_empty() {
             return Err(LoadError::refused(diagnostics));
         }
-        Ok(Loaded { database, diagnostics, read_twice })
+        Ok(Loaded { database, diagnostics, encoding: Encoding::Utf8, read_twice })
     }
 }
 

@@ -70,6 +70,6 @@ fn what_needs_repair_is_read_once() {
     // The second reader takes a multiplexer mark without a number for none; the first refuses it.
     let loaded =
         Options::new().load(b"BU_: A\nBO_ 1 X: 8 A\n SG_ S m : 0|8@1+ (1,0) [0|0] \"\" A\n").unwrap();
-    assert!(loaded.diagnostics.iter().any(|d| d.code() == Code::Syntax));
+    assert!(loaded.diagnostics.iter().any(|d| d.code() == Code::NoMultiplexer));
     assert_eq!(loaded.read_twice, 0);
 }

@@ -317,18 +317,19 @@ impl<'s> Parts<'s, '_> {
             else {
                 continue;
             };
-            if self.messages.get(message).is_none_or(|parts| parts.position(line.multiplexer).is_none()) {
-                let action = format!("left out: the message has no signal {}", line.multiplexer);
-                self.diagnostics.report(
-                    Code::UnknownSignal,
-                    Severity::Skipped,
-                    line.place,
-                    "SG_MUL_VAL_",
-                    action,
-                );
-                continue;
-            }
             let Some(parts) = self.messages.get_mut(message) else { continue };
+            let Some(multiplexer) = parts.position(line.multiplexer) else {
+                let action = format!("left out: the message has no signal {}", line.multiplexer);
+                let what = "SG_MUL_VAL_";
+                self.diagnostics.report(Code::UnknownSignal, Severity::Skipped, line.place, what, action);
+                continue;
+            };
+            if let Some(unmarked) = parts.signals.get_mut(multiplexer).filter(|found| !found.is_multiplexer) {
+                unmarked.is_multiplexer = true;
+                let action = "taken as a multiplexer, as this statement says: it is not marked as one";
+                let (code, severity) = (Code::NoMultiplexer, Severity::Repaired);
+                self.diagnostics.report(code, severity, line.place, line.multiplexer, action);
+            }
             parts.extended.push(signal);
             if let Some(signal) = parts.signals.get_mut(signal) {
                 signal.multiplexed = Some(Multiplexed::new(line.multiplexer, line.values.iter().copied()));

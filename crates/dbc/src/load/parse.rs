@@ -27,6 +27,7 @@ pub(super) fn parse<'t>(
         out: Statements::default(),
         known: 0,
         open: false,
+        independent: None,
         #[cfg(feature = "std")]
         second: SecondReader::default(),
         #[cfg(feature = "std")]
@@ -55,6 +56,8 @@ struct Parser<'t, 'd> {
     known: usize,
     /// Whether the last message can take signals.
     open: bool,
+    /// Another id that the pseudo message has in this file.
+    independent: Option<u32>,
     #[cfg(feature = "std")]
     second: SecondReader,
     #[cfg(feature = "std")]

@@ -43,6 +43,9 @@ pub(super) const KEYWORDS: [&str; 31] = [
     "FILTER",
 ];
 
+/// The most bytes of a line that are looked at for a diagnostic.
+const MAX_LINE: usize = 512;
+
 /// Why a statement cannot be read.
 #[derive(Debug)]
 pub(super) struct Fail {
@@ -148,9 +151,18 @@ impl<'t> Scan<'t> {
         self.text.as_bytes().get(from..).unwrap_or_default()
     }
 
-    /// How far a character is from a place.
-    fn find(&self, from: usize, wanted: char) -> Option<usize> {
-        self.text.get(from..)?.find(wanted)
+    /// How far an ASCII character is from a place: a short loop for short texts, and what the standard library has for long ones.
+    fn find(&self, from: usize, wanted: u8) -> Option<usize> {
+        const NEAR: usize = 24;
+        let rest = self.rest(from);
+        let near = rest.get(..NEAR).unwrap_or(rest);
+        if let Some(at) = near.iter().position(|byte| *byte == wanted) {
+            return Some(at);
+        }
+        // What is skipped up to the next character is the end of one that is not ASCII.
+        let next = (NEAR..NEAR + 4).find(|at| self.text.is_char_boundary(from.saturating_add(*at)))?;
+        let far = self.text.get(from.saturating_add(next)..)?.find(char::from(wanted))?;
+        Some(next + far)
     }
 
     /// Skips space and line ends, and comments in the manner of C++.
@@ -185,12 +197,16 @@ impl<'t> Scan<'t> {
 
     /// The end of the line that holds this byte.
     fn line_end(&self, from: usize) -> usize {
-        self.find(from, '\n').map_or(self.text.len(), |length| from + length)
+        self.find(from, b'\n').map_or(self.text.len(), |length| from + length)
     }
 
-    /// The rest of the line from a place.
+    /// The rest of the line from a place, as far as a diagnostic quotes it.
     pub(super) fn line(&self, place: Place) -> &'t str {
-        self.slice(place.0, self.line_end(place.0)).trim()
+        let rest = self.rest(place.0);
+        let near = rest.get(..MAX_LINE).unwrap_or(rest);
+        let end = near.iter().position(|byte| *byte == b'\n').unwrap_or(near.len());
+        let end = (end..end + 4).find(|end| self.text.is_char_boundary(place.0.saturating_add(*end)));
+        self.slice(place.0, place.0.saturating_add(end.unwrap_or_default())).trim()
     }
 
     /// The text between a place and the last token's end.
@@ -271,7 +287,7 @@ impl<'t> Scan<'t> {
         self.expect(b'"', what)?;
         let from = self.at;
         let mut escaped = false;
-        while let Some(length) = self.find(self.at, '"') {
+        while let Some(length) = self.find(self.at, b'"') {
             let quote = self.at + length;
             self.at = quote + 1;
             if quote > from && self.byte(quote - 1) == Some(b'\\') {
@@ -306,17 +322,14 @@ impl<'t> Scan<'t> {
     /// The place behind the first semicolon outside quotes, on the line that holds this place, where something follows it.
     pub(super) fn next_statement_on_line(&self, after: Place) -> Option<Place> {
         let mut inside = false;
-        for (offset, byte) in self.slice(after.0, self.line_end(after.0)).bytes().enumerate() {
-            match byte {
-                b'"' => inside = !inside,
-                b';' if !inside => {
-                    let next = after.0 + offset + 1;
-                    return (!self.slice(next, self.line_end(next)).trim().is_empty()).then_some(Place(next));
-                }
-                _ => {}
-            }
-        }
-        None
+        let rest = self.rest(after.0);
+        let on_line = |byte: &&u8| **byte != b'\n';
+        let end = rest.iter().take_while(on_line).position(|byte| {
+            inside ^= *byte == b'"';
+            *byte == b';' && !inside
+        })?;
+        let more = rest.iter().skip(end + 1).take_while(on_line).any(|byte| !is_space(*byte));
+        more.then_some(Place(after.0 + end + 1))
     }
 
     /// Whether a keyword comes next, as the first word of its line.
@@ -362,4 +375,22 @@ pub(super) fn is_keyword(word: &str) -> bool {
 
 fn unescape(text: &str) -> String {
     text.replace("\\\"", "\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn found_near_and_far() {
+        for before in 0..40 {
+            for letter in ["a", "é", "€", "𝄞"] {
+                let text = std::format!("{}{}\n", "x".repeat(before), letter.repeat(9));
+                assert_eq!(Scan::new(&text).find(0, b'\n'), Some(text.len() - 1), "{text}");
+                assert_eq!(Scan::new(&text).find(1, b'\n').is_some(), text.len() > 1);
+                assert_eq!(Scan::new(&text).find(0, b';'), None);
+            }
+        }
+        assert_eq!(Scan::new("abc").find(usize::MAX, b'c'), None);
+    }
 }

@@ -114,11 +114,19 @@ enum Meaning {
 
 /// What a label says of the signal, if it is one of the wordings of special values.
 fn meaning(label: &str) -> Option<Meaning> {
-    // Quick: all of them have one of these, and most labels have none.
-    let bytes = label.as_bytes();
-    let sounds = |part: &[u8]| bytes.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part));
-    if bytes.len() > 64 || ![&b"na"[..], b"n/a", b"avail", b"rr", b"invalid"].iter().any(|part| sounds(part))
-    {
+    // Quick: all wordings end like one of these, and most labels do not.
+    let last = label.trim_end_matches(|c: char| !c.is_alphanumeric()).as_bytes();
+    let end = [last.len().checked_sub(2), last.len().checked_sub(1)]
+        .map(|at| last.get(at?).map(u8::to_ascii_lowercase));
+    let sounds = matches!(
+        end,
+        [Some(b'n' | b'/' | b' '), Some(b'a')]
+            | [Some(b'l' | b'e' | b'u'), Some(b'e')]
+            | [Some(b'i' | b'a'), Some(b'l')]
+            | [Some(b'o' | b'r'), Some(b'r')]
+            | [Some(b'i'), Some(b'd')]
+    );
+    if !sounds || label.len() > 64 {
         return None;
     }
     let words = words(label);

@@ -34,7 +34,7 @@ impl Parser<'_, '_> {
     }
 
     pub(super) fn message(&mut self, place: Place) -> Result<(), Fail> {
-        let id = self.id()?;
+        let id = self.id_of_message()?;
         let name = self.name("a message name is missing")?;
         self.scan.expect(b':', "`:` is missing after the message name")?;
         let length = self.unsigned("a message length is missing")?;
@@ -65,7 +65,15 @@ impl Parser<'_, '_> {
                 at_end: false,
             };
             let rest = word.strip_suffix('M').inspect(|_| is_multiplexer = true).unwrap_or(word);
-            if let Some(value) = rest.strip_prefix('m') {
+            if word == "m" {
+                self.diagnostics.report(
+                    Code::NoMultiplexer,
+                    Severity::Repaired,
+                    place,
+                    name,
+                    "read as a plain signal: `m` has no number",
+                );
+            } else if let Some(value) = rest.strip_prefix('m') {
                 selector = Some(value.parse::<u64>().map_err(|_| fail())?);
             } else if !rest.is_empty() {
                 return Err(fail());
@@ -116,7 +124,12 @@ impl Parser<'_, '_> {
             receivers,
         };
         match self.out.messages.last_mut().filter(|_| self.open) {
-            Some(message) => message.signals.push(signal),
+            Some(message) => {
+                if message.signals.is_empty() {
+                    message.signals.reserve(8);
+                }
+                message.signals.push(signal);
+            }
             None => self.diagnostics.report(
                 Code::UnknownMessage,
                 Severity::Skipped,

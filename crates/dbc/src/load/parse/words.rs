@@ -59,9 +59,27 @@ impl<'t> Parser<'t, '_> {
         Ok(self.id_of(place, word, number))
     }
 
+    /// The id of a message that a name follows. Some files have the pseudo message under another id.
+    pub(super) fn id_of_message(&mut self) -> Result<MessageRef, Fail> {
+        let mut ahead = self.scan.clone();
+        let number =
+            ahead.word_or_none().and_then(|(place, word)| Some((place, word, word.parse::<u32>().ok()?)));
+        if let Some((place, word, number)) = number
+            && number != INDEPENDENT
+            && ahead.peek_word() == Some("VECTOR__INDEPENDENT_SIG_MSG")
+        {
+            self.independent = Some(number);
+            self.scan = ahead;
+            let action = "read as the pseudo message for signals without one, as its name says";
+            self.diagnostics.report(Code::IdTooWide, Severity::Repaired, place, word, action);
+            return Ok(None);
+        }
+        self.id()
+    }
+
     /// The identifier that a number stands for; every number stands for one, and the same everywhere in the file.
     pub(super) fn id_of(&mut self, place: Place, word: &str, number: u32) -> MessageRef {
-        if number == INDEPENDENT {
+        if number == INDEPENDENT || self.independent == Some(number) {
             return None;
         }
         if let Some(id) = CanId::from_dbc(number) {
