@@ -3,7 +3,10 @@
 //! *Invariant:* statements come in the usual order; a name that the format cannot hold is shortened, and the whole name goes into the usual attribute.
 //! *Next:* `write/names.rs` (names in the file), `load.rs` (the way back).
 
+mod attributes;
+mod describe;
 mod names;
+mod spell;
 mod statements;
 
 use alloc::string::String;
@@ -13,8 +16,8 @@ use crate::Database;
 impl Database {
     /// The text of a DBC file (UTF-8) that loads to an equal database.
     ///
-    /// Cycle times, start values and suspect parameter numbers that no attribute holds become attributes. Special values that no label names, and a range
-    /// of zero to zero, have no place in the format and are left out.
+    /// Cycle times, start values and suspect parameter numbers that no attribute holds become attributes. Special values that follow from no attribute,
+    /// label or J1939 rule, and a range of zero to zero, have no place in the format and are left out.
     ///
     /// ```
     /// use coachwork_dbc::Database;
