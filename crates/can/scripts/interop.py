@@ -70,10 +70,6 @@ def seen(message, base):
 
 
 # What python-can does not read (or write) of a format, as changes to what is expected.
-def keep(frame):
-    return frame
-
-
 def change(frame, **changes):
     names = ["time", "channel", "id", "extended", "fd", "brs", "esi", "remote", "error", "transmitted", "dlc", "data"]
     return tuple(changes.get(name, value) for name, value in zip(names, frame))
@@ -96,6 +92,11 @@ def trc(frame):
 
 def csv(frame):
     return change(frame, channel=None, fd=False, brs=False, esi=False, transmitted=False)
+
+
+def blf(frame):
+    # An error frame has no direction.
+    return change(frame, transmitted=frame[9] and not frame[8])
 
 
 def log(frame):
@@ -145,7 +146,7 @@ def main(folder):
     second = START // 1_000_000 * 1_000_000
     formats = {
         "log": (log, 0, can.CanutilsLogReader), "asc": (asc, second, can.ASCReader), "trc": (trc, 0, can.TRCReader),
-        "csv": (csv, 0, can.CSVReader), "blf": (keep, 0, can.BLFReader),
+        "csv": (csv, 0, can.CSVReader), "blf": (blf, 0, can.BLFReader),
     }
     for ending, (known, base, reader) in formats.items():
         path = folder / f"ours.{ending}"
@@ -185,7 +186,7 @@ def reading(folder, source, formats):
 
 def theirs(folder, source):
     """Logs that python-can writes."""
-    for ending, known in {"log": log_theirs, "asc": asc_theirs, "trc": trc_theirs, "csv": csv_theirs}.items():
+    for ending, known in {"log": log_theirs, "asc": asc_theirs, "trc": trc_theirs, "csv": csv_theirs, "blf": blf}.items():
         path = folder / f"theirs.{ending}"
         with can.Logger(path) as writer:
             for frame in source:
@@ -202,7 +203,7 @@ def theirs(folder, source):
 
 
 def named(channel, ending):
-    return None if channel == "-" else int(channel.removeprefix("can")) - (ending in ("asc", "trc"))
+    return None if channel == "-" else int(channel.removeprefix("can")) - (ending in ("asc", "trc", "blf"))
 
 
 def log_theirs(frame):
