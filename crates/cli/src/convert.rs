@@ -4,7 +4,7 @@
 //! written or counted as lost, with the reason; what the written ones lose is counted too.
 //! *Next:* `input.rs`, `sink.rs` (where the frames go).
 
-mod sink;
+pub(crate) mod sink;
 
 use crate::{Failure, input, tell};
 use clap::Args;
@@ -44,7 +44,7 @@ pub(crate) struct Convert {
     strict: bool,
 }
 
-fn formats() -> PossibleValuesParser {
+pub(crate) fn formats() -> PossibleValuesParser {
     PossibleValuesParser::new(LogFormat::WRITTEN.iter().map(|format| format.name()))
 }
 
@@ -60,7 +60,7 @@ struct Tally {
 
 impl Convert {
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        let format = self.format()?;
+        let format = format_of(&self.output, self.to.as_deref())?;
         let read = Arc::new(AtomicU64::new(0));
         if is_standard(&self.input) {
             let input = Counted { input: io::stdin(), read: Arc::clone(&read) };
@@ -167,21 +167,6 @@ impl Convert {
         }
     }
 
-    fn format(&self) -> Result<LogFormat, Failure> {
-        if let Some(name) = &self.to {
-            let known = LogFormat::WRITTEN.iter().find(|format| format.name() == name);
-            return known.copied().ok_or_else(|| Failure::Message(format!("there is no format {name}")));
-        }
-        let name = if is_packed(&self.output) { self.output.with_extension("") } else { self.output.clone() };
-        let extension = name.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        LogFormat::of_extension(extension).ok_or_else(|| {
-            Failure::Message(format!(
-                "{}: no format is written under such a name: say which with --to",
-                self.output.display()
-            ))
-        })
-    }
-
     fn refuse_the_same_file(&self) -> Result<(), Failure> {
         let path = |path: &Path| fs::canonicalize(path).ok();
         match (path(&self.input), path(&self.output)) {
@@ -208,16 +193,32 @@ impl Convert {
     }
 }
 
-fn is_standard(path: &Path) -> bool {
+/// The format that is written: as it was asked for, or as the name says.
+pub(crate) fn format_of(output: &Path, asked: Option<&str>) -> Result<LogFormat, Failure> {
+    if let Some(name) = asked {
+        let known = LogFormat::WRITTEN.iter().find(|format| format.name() == name);
+        return known.copied().ok_or_else(|| Failure::Message(format!("there is no format {name}")));
+    }
+    let name = if is_packed(output) { output.with_extension("") } else { output.to_owned() };
+    let extension = name.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    LogFormat::of_extension(extension).ok_or_else(|| {
+        Failure::Message(format!(
+            "{}: no format is written under such a name: say which with --to",
+            output.display()
+        ))
+    })
+}
+
+pub(crate) fn is_standard(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-fn is_packed(path: &Path) -> bool {
+pub(crate) fn is_packed(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
 }
 
 /// A bar on a terminal, nothing elsewhere.
-fn bar(size: Option<u64>) -> ProgressBar {
+pub(crate) fn bar(size: Option<u64>) -> ProgressBar {
     // Drawn on standard error, and by itself only where that is a terminal.
     let (bar, template) = match size {
         Some(size) => (ProgressBar::new(size), "{bar:40} {percent}% {msg} {eta}"),
@@ -244,9 +245,9 @@ impl Progress {
 
 /// A reader whose bytes are counted.
 #[derive(Debug)]
-struct Counted<R> {
-    input: R,
-    read: Arc<AtomicU64>,
+pub(crate) struct Counted<R> {
+    pub(crate) input: R,
+    pub(crate) read: Arc<AtomicU64>,
 }
 
 impl<R: Read> Read for Counted<R> {

@@ -2,7 +2,7 @@
 //!
 //! *Invariant:* results go to standard output, everything else to standard error; 0 is success, 1 a failure or bad input, 2 a wrong
 //! command line; a reader that goes away (`| head`) ends it quietly.
-//! *Next:* `decode.rs`, `convert.rs`, `dump.rs`, `lint.rs`, `diff.rs`, `tree.rs` (the commands), `database.rs`, `input.rs`, `number.rs`, `output.rs`
+//! *Next:* `decode.rs`, `convert.rs`, `dump.rs`, `lint.rs`, `diff.rs`, `tree.rs`, `record.rs`, `replay.rs` (the commands), `database.rs`, `input.rs`, `live.rs`, `number.rs`, `output.rs`
 //! (what they share).
 
 mod convert;
@@ -12,8 +12,11 @@ mod diff;
 mod dump;
 mod input;
 mod lint;
+mod live;
 mod number;
 mod output;
+mod record;
+mod replay;
 mod tree;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -36,6 +39,8 @@ enum Command {
     Diff(diff::Compare),
     Dump(dump::Dump),
     Lint(lint::Lint),
+    Record(record::Record),
+    Replay(replay::Replay),
     Tree(tree::Tree),
 }
 
@@ -77,6 +82,8 @@ fn main() -> ExitCode {
         Command::Diff(diff) => diff.run(),
         Command::Dump(dump) => dump.run(),
         Command::Lint(lint) => lint.run(),
+        Command::Record(record) => record.run(),
+        Command::Replay(replay) => replay.run(),
         Command::Tree(tree) => tree.run(),
     };
     match outcome {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Where the frames go.
 #[derive(Debug)]
-pub(super) struct Sink {
+pub(crate) struct Sink {
     output: Output,
     /// The temporary name and the name, of a file that is not whole yet.
     names: Option<Names>,
@@ -36,7 +36,7 @@ enum Bytes {
 }
 
 impl Sink {
-    pub(super) fn create(path: &Path, packed: bool) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path, packed: bool) -> io::Result<Self> {
         let (bytes, names) = if path == Path::new("-") {
             (Bytes::Standard(io::stdout()), None)
         } else {
@@ -61,7 +61,7 @@ impl Sink {
     }
 
     /// Writes out what is held back and gives the file its name.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<()> {
         let bytes = match &mut self.output {
             Output::Plain(output) => output,
             Output::Packed(output) => {
