@@ -11,5 +11,7 @@ pub mod decode_roundtrip;
 pub mod key_set;
 pub mod log_text;
 pub mod mapping;
+pub mod math;
+pub mod recording;
 pub mod session_bytes;
 pub mod token_verify;

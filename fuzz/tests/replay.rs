@@ -66,3 +66,13 @@ fn board_actions() {
 fn bus_framing() {
     replay("bus_framing", coachwork_fuzz::bus_framing::run);
 }
+
+#[test]
+fn math() {
+    replay("math", coachwork_fuzz::math::run);
+}
+
+#[test]
+fn recording() {
+    replay("recording", coachwork_fuzz::recording::run);
+}

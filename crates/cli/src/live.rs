@@ -123,13 +123,12 @@ pub(crate) struct Progress {
     bar: ProgressBar,
     read: Arc<AtomicU64>,
     count: u64,
-    shown: std::time::Instant,
 }
 
 impl Progress {
     /// Of something that has no size.
     pub(crate) fn endless() -> Self {
-        Self { bar: bar(None), read: Arc::default(), count: 0, shown: std::time::Instant::now() }
+        Self { bar: bar(None), read: Arc::default(), count: 0 }
     }
 
     /// Opens a file, and watches how far it is read.
@@ -138,15 +137,16 @@ impl Progress {
             if input::is_regular(path)? { fs::metadata(path).ok().map(|about| about.len()) } else { None };
         let read = Arc::new(AtomicU64::new(0));
         let counted = Counted { input: input::open(path)?, read: Arc::clone(&read) };
-        let progress = Self { bar: bar(size), read, count: 0, shown: std::time::Instant::now() };
+        let progress = Self { bar: bar(size), read, count: 0 };
         Ok((BufReader::with_capacity(1 << 16, counted), progress))
     }
 
     /// Counts, and shows it now and then.
     pub(crate) fn add(&mut self, count: u64, what: &str) {
+        let before = self.count;
         self.count += count;
-        if self.shown.elapsed() >= Duration::from_millis(100) {
-            self.shown = std::time::Instant::now();
+        // The few of a slow bus are shown one by one; the bar itself draws no more often than is seen.
+        if !self.bar.is_hidden() && (self.count < 256 || before >> 6 != self.count >> 6) {
             self.bar.set_position(self.read.load(Ordering::Relaxed));
             self.bar.set_message(format!("{} {what}", self.count));
         }

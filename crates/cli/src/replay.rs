@@ -11,7 +11,7 @@ use clap::Args;
 use coachwork_can::bus::{Batch, BusError, FrameSource, LogSource};
 use coachwork_can::log::LogReader;
 use coachwork_can::{Channel, Segment, Wiring};
-use coachwork_vehicle::{Event, Pace, ReasonKind, Recorded, State, Subscribe, Vehicle};
+use coachwork_vehicle::{Event, Pace, Recorded, State, Subscribe, Vehicle};
 use std::io::BufRead;
 use std::path::PathBuf;
 use std::sync::Arc;

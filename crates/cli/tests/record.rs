@@ -1,5 +1,12 @@
 //! `coachwork record` and `coachwork replay` as people call them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test of a program that runs by the system's clock"
+)]
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
