@@ -103,8 +103,13 @@ mod tests {
         assert_eq!(with(&[]), Some(0));
         assert_eq!(with(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1]), Some(2));
         assert_eq!(play(&mapping[1..]), None);
+        // In two messages: both are read, and neither is written.
         assert_eq!(
             play(br#"{"A": {"type": "sensor", "datatype": "uint8", "dbc2vss": {"signal": "S"}}}"#),
+            Some(0)
+        );
+        assert_eq!(
+            play(br#"{"A": {"type": "actuator", "datatype": "uint8", "vss2dbc": {"signal": "S"}}}"#),
             None
         );
     }
