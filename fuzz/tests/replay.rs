@@ -76,3 +76,13 @@ fn math() {
 fn recording() {
     replay("recording", coachwork_fuzz::recording::run);
 }
+
+#[test]
+fn log_blf() {
+    replay("log_blf", coachwork_fuzz::log_blf::run);
+}
+
+#[test]
+fn log_pcap() {
+    replay("log_pcap", coachwork_fuzz::log_pcap::run);
+}

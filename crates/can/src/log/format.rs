@@ -26,6 +26,8 @@ pub enum LogFormat {
     Pcap,
     /// The same of pcapng.
     Pcapng,
+    /// ASAM MDF 4 with bus logging. It is read, by the feature `mf4`, not written.
+    Mf4,
 }
 
 impl LogFormat {
@@ -44,6 +46,7 @@ impl LogFormat {
             Self::Blf => "blf",
             Self::Pcap => "pcap",
             Self::Pcapng => "pcapng",
+            Self::Mf4 => "mf4",
         }
     }
 
@@ -64,6 +67,7 @@ impl LogFormat {
             Self::Blf => &["blf"],
             Self::Pcap => &["pcap"],
             Self::Pcapng => &["pcapng"],
+            Self::Mf4 => &["mf4"],
         }
     }
 }
@@ -81,6 +85,7 @@ impl fmt::Display for LogFormat {
             Self::Blf => "BLF",
             Self::Pcap => "pcap",
             Self::Pcapng => "pcapng",
+            Self::Mf4 => "MF4",
         })
     }
 }

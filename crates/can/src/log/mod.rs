@@ -20,6 +20,8 @@ mod gvret;
 mod input;
 mod lines;
 mod losses;
+#[cfg(feature = "mf4")]
+mod mf4;
 mod numbers;
 mod pcap;
 mod position;
@@ -52,9 +54,15 @@ use crate::Frame;
 use blf::BlfReader;
 use coachwork_vehicle::TimeBase;
 use input::{Input, Kind};
+#[cfg(feature = "mf4")]
+use mf4::{Anywhere, Mf4Reader};
 use pcap::{PcapReader, PcapngReader};
 use record::ByteFlaw;
+#[cfg(feature = "mf4")]
+use std::fmt;
 use std::fs::File;
+#[cfg(feature = "mf4")]
+use std::io;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
@@ -88,6 +96,8 @@ enum Source<R> {
     Blf(Box<BlfReader<Input<R>>>),
     Pcap(Box<PcapReader<Input<R>>>),
     Pcapng(Box<PcapngReader<Input<R>>>),
+    #[cfg(feature = "mf4")]
+    Mf4(Box<dyn Anywhere>),
     /// Nothing was read yet.
     New(R),
     Ended,
@@ -102,6 +112,9 @@ impl LogReader<BufReader<File>> {
         let path = path.as_ref();
         let name = path.to_string_lossy();
         match File::open(path) {
+            #[cfg(feature = "mf4")]
+            Ok(file) => Self::seekable(&name, BufReader::with_capacity(1 << 16, file)),
+            #[cfg(not(feature = "mf4"))]
             Ok(file) => Ok(Self::new(&name, BufReader::with_capacity(1 << 16, file))),
             Err(cause) => Err(LogError::new(&Arc::from(&*name), Position::Start, LogFault::Io(cause))),
         }
@@ -116,6 +129,29 @@ impl<R: BufRead> LogReader<R> {
         Self { name: Arc::from(name), source: Source::New(input) }
     }
 
+    /// As [`new`](Self::new), of an input that can seek: so an MF4 log is read, whose parts are anywhere in the file.
+    ///
+    /// # Errors
+    /// The first bytes cannot be read.
+    #[cfg(feature = "mf4")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "mf4")))]
+    pub fn seekable(name: &str, mut input: R) -> Result<Self, LogError>
+    where
+        R: io::Seek + fmt::Debug + Send + 'static,
+    {
+        let head = input
+            .fill_buf()
+            .map(|bytes| [&b"MDF     "[..], b"UnFinMF "].iter().any(|magic| bytes.starts_with(magic)));
+        match head {
+            Ok(true) => {
+                let log: Box<dyn Anywhere> = Box::new(Mf4Reader::new(input));
+                Ok(Self { name: Arc::from(name), source: Source::Mf4(log) })
+            }
+            Ok(false) => Ok(Self::new(name, input)),
+            Err(cause) => Err(LogError::new(&Arc::from(name), Position::Start, LogFault::Io(cause))),
+        }
+    }
+
     /// The format, once a record has shown it.
     pub fn format(&self) -> Option<LogFormat> {
         match &self.source {
@@ -123,6 +159,8 @@ impl<R: BufRead> LogReader<R> {
             Source::Blf(_) => Some(LogFormat::Blf),
             Source::Pcap(_) => Some(LogFormat::Pcap),
             Source::Pcapng(_) => Some(LogFormat::Pcapng),
+            #[cfg(feature = "mf4")]
+            Source::Mf4(_) => Some(LogFormat::Mf4),
             Source::New(_) | Source::Ended => None,
         }
     }
@@ -135,6 +173,8 @@ impl<R: BufRead> LogReader<R> {
             Source::Blf(log) => log.time_base(),
             Source::Pcap(log) => log.time_base(),
             Source::Pcapng(log) => log.time_base(),
+            #[cfg(feature = "mf4")]
+            Source::Mf4(log) => log.time_base(),
             Source::New(_) | Source::Ended => TimeBase::Unknown,
         }
     }
@@ -146,6 +186,9 @@ impl<R: BufRead> LogReader<R> {
             Source::Blf(log) => Position::Byte(log.offset()),
             Source::Pcap(log) => Position::Byte(log.offset()),
             Source::Pcapng(log) => Position::Byte(log.offset()),
+            // Its groups are read in turn.
+            #[cfg(feature = "mf4")]
+            Source::Mf4(_) => Position::Start,
             Source::New(_) | Source::Ended => Position::Start,
         }
     }
@@ -195,6 +238,8 @@ impl<R: BufRead> Iterator for LogReader<R> {
                 Source::Blf(log) => return at_byte(&self.name, log.next()),
                 Source::Pcap(log) => return at_byte(&self.name, log.next()),
                 Source::Pcapng(log) => return at_byte(&self.name, log.next()),
+                #[cfg(feature = "mf4")]
+                Source::Mf4(log) => return at_byte(&self.name, log.next()),
                 Source::New(_) => {
                     if let Err(error) = self.begin() {
                         return Some(Err(error));

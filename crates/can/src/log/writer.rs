@@ -100,7 +100,7 @@ impl<W: Write> LogWriter<W> {
             LogFormat::Csv => Form::Csv(CsvWriter::new(output)),
             LogFormat::Blf => Form::Blf(Box::new(BlfWriter::streamed(output))),
             LogFormat::Pcapng => Form::Pcapng(PcapngWriter::new(output)?),
-            LogFormat::Console | LogFormat::Gvret | LogFormat::Pcap => {
+            LogFormat::Console | LogFormat::Gvret | LogFormat::Pcap | LogFormat::Mf4 => {
                 return Err(WriteError::ReadOnly(format));
             }
         };
