@@ -1,2 +1,3 @@
 #![no_main]
+
 libfuzzer_sys::fuzz_target!(|data: &[u8]| coachwork_fuzz::log_blf::run(data));

@@ -11,6 +11,7 @@ pub mod decode_roundtrip;
 pub mod key_set;
 pub mod log_blf;
 mod log_items;
+pub mod log_mf4;
 pub mod log_pcap;
 pub mod log_text;
 pub mod mapping;

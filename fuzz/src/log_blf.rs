@@ -63,7 +63,8 @@ fn written(frames: &[Frame]) {
     let (mut numbers, mut names) = (HashMap::new(), HashMap::new());
     for (held, back) in held.iter().zip(&back) {
         assert_eq!(numbers.entry(*held.channel()).or_insert(*back.channel()), back.channel());
-        let name = if held.channel().is_none() { Channel::new(b"1").expect("a name") } else { *held.channel() };
+        let name =
+            if held.channel().is_none() { Channel::new(b"1").expect("a name") } else { *held.channel() };
         names.entry(*back.channel()).or_insert(name);
         let direction = held.direction().or(Some(Direction::Received)).filter(|_| !held.is_error());
         assert_eq!(key(&held.with_direction(direction).with_channel(*back.channel())), key(back));

@@ -86,3 +86,8 @@ fn log_blf() {
 fn log_pcap() {
     replay("log_pcap", coachwork_fuzz::log_pcap::run);
 }
+
+#[test]
+fn log_mf4() {
+    replay("log_mf4", coachwork_fuzz::log_mf4::run);
+}

@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use sink::Sink;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -72,7 +72,13 @@ impl Convert {
         let file = input::open(&self.input)?;
         let size = file.metadata().ok().filter(|_| is_regular).map(|about| about.len());
         let input = BufReader::with_capacity(1 << 16, Counted { input: file, read: Arc::clone(&read) });
-        let log = LogReader::new(&self.input.display().to_string(), input);
+        let name = self.input.display().to_string();
+        let log = if is_regular {
+            // A log whose parts are anywhere in it (MF4) needs to seek.
+            LogReader::seekable(&name, input).map_err(|error| Failure::Message(error.to_string()))?
+        } else {
+            LogReader::new(&name, input)
+        };
         self.convert(log, format, Progress { bar: bar(size), read })
     }
 
@@ -248,6 +254,12 @@ impl Progress {
 pub(crate) struct Counted<R> {
     pub(crate) input: R,
     pub(crate) read: Arc<AtomicU64>,
+}
+
+impl<R: Seek> Seek for Counted<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.input.seek(to)
+    }
 }
 
 impl<R: Read> Read for Counted<R> {

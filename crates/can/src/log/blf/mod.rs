@@ -115,13 +115,13 @@ impl<R: BufRead> BlfReader<R> {
     #[inline]
     pub(super) fn next(&mut self) -> Option<Result<Frame, ByteFlaw>> {
         loop {
+            let held = self.end - self.start;
             // Nearly always the next frame is whole and at hand.
             match self.at_hand() {
                 Found::Frame(frame) => return Some(Ok(frame)),
                 Found::Nothing => {}
                 Found::Flaw(fault) => {
-                    let offset = self.containers.offset_of(self.end - self.start);
-                    return Some(Err(ByteFlaw { offset, fault }));
+                    return Some(Err(ByteFlaw { offset: self.containers.offset_of(held), fault }));
                 }
                 Found::TooLittle => match self.read_on() {
                     Ok(true) => {}

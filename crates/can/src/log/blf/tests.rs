@@ -223,7 +223,21 @@ fn in_a_stored_container_the_place_is_exact() {
     objects[48 + 6] = 9;
     let (ids, errors) = frames(&file(&[(false, &objects)]));
     assert_eq!(ids, [0, 2]);
-    assert_eq!(errors, ["log: byte 272: an object header's version 9 is not known"]);
+    assert_eq!(errors, ["log: byte 224: an object header's version 9 is not known"]);
+}
+
+/// Found by the fuzzer: where damage begins must not depend on how much was read at once.
+#[test]
+fn the_place_of_damage_is_where_it_begins() {
+    let content = [message(1), vec![9; 300], message(2)].concat();
+    for piece in [1, 7, 40, 1000] {
+        let log = file(&[(false, &content)]);
+        let input = BufReader::with_capacity(piece, &log[..]);
+        let errors: Vec<String> = LogReader::new("log", input)
+            .filter_map(|item| item.err().map(|error| error.to_string()))
+            .collect();
+        assert_eq!(errors, ["log: byte 224: damaged: no object begins here"], "{piece}");
+    }
 }
 
 #[test]
