@@ -58,11 +58,7 @@ use input::{Input, Kind};
 use mf4::{Anywhere, Mf4Reader};
 use pcap::{PcapReader, PcapngReader};
 use record::ByteFlaw;
-#[cfg(feature = "mf4")]
-use std::fmt;
 use std::fs::File;
-#[cfg(feature = "mf4")]
-use std::io;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
@@ -137,7 +133,7 @@ impl<R: BufRead> LogReader<R> {
     #[cfg_attr(docsrs, doc(cfg(feature = "mf4")))]
     pub fn seekable(name: &str, mut input: R) -> Result<Self, LogError>
     where
-        R: io::Seek + fmt::Debug + Send + 'static,
+        R: std::io::Seek + std::fmt::Debug + Send + 'static,
     {
         let head = input
             .fill_buf()

@@ -1,4 +1,5 @@
 //! What MF4 files that are whole, odd, cut or damaged read as. The files are built here, block by block.
+#![allow(clippy::trivially_copy_pass_by_ref)]
 
 use crate::log::{LogError, LogReader};
 use crate::{CanId, Direction, Frame};
