@@ -186,7 +186,8 @@ impl Link {
         }
     }
 
-    /// Waits until everything that was accepted is written, and confirmed as far as the other side confirms; or the link is down.
+    /// Waits until everything that was accepted is written, and confirmed as far as the other side confirms; or the link is down. Meanwhile
+    /// the source must be read, or dropped: confirmations come in on the same link.
     ///
     /// Cancel-safe.
     pub async fn flushed(&self) {
