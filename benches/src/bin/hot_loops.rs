@@ -8,7 +8,9 @@ use std::hint::black_box;
 use std::process::ExitCode;
 
 use coachwork_benches::traffic::{Order, Traffic};
-use coachwork_dbc::{Batch, ClassicFrame, Database, Match, Number, Options, SignalIndex};
+use coachwork_dbc::{
+    Batch, BatchEncoder, ClassicFrame, Database, Match, Number, Options, Signal, SignalIndex,
+};
 
 /// The project's own database: the counts do not depend on files that others publish.
 const TEXT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../dbc/powertrain.dbc"));
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
             "signal" => one_signal(&database, &traffic),
             "lookup" => look_up(&database, &traffic),
             "encode" => encode(&database),
+            "encoder" | "encodes" => break,
             "load" => drop(black_box(Options::new().load(TEXT.as_bytes()).expect("it loads"))),
             _ => {
                 eprintln!("no loop {name}");
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         }
     }
     batches(&name, times, &database, &traffic);
+    encoders(&name, times, &database);
     ExitCode::SUCCESS
 }
 
@@ -89,6 +93,7 @@ fn look_up(database: &Database, traffic: &Traffic<ClassicFrame>) {
     }
 }
 
+/// Through the message: handles and values.
 fn encode(database: &Database) {
     let message = &database.messages()[0];
     let given: Vec<(SignalIndex, Number)> =
@@ -100,4 +105,41 @@ fn encode(database: &Database) {
             .expect("1 is in every range");
         black_box(&payload);
     }
+}
+
+/// Through an encoder, frame by frame, and many frames at once.
+fn encoders(name: &str, times: usize, database: &Database) {
+    let all: Vec<_> =
+        database.messages().iter().filter_map(|message| message.encoder_of_all().ok()).collect();
+    let frames: Vec<u32> = (0..all.len() as u32).cycle().take(FRAMES).collect();
+    let values: Vec<f64> =
+        frames.iter().flat_map(|frame| all[*frame as usize].message().signals()).map(in_range).collect();
+    let batch = BatchEncoder::new(all.iter().cloned());
+    let mut payload = [0; 64];
+    for _ in 0..times {
+        match name {
+            "encoder" => {
+                let mut values = values.as_slice();
+                for frame in &frames {
+                    let encoder = &all[*frame as usize];
+                    let (now, rest) = values.split_at(encoder.signals().len());
+                    values = rest;
+                    black_box(encoder.encode(now, &mut payload)).expect("in range");
+                }
+            }
+            "encodes" => {
+                batch
+                    .encode(&frames, &values, |frame| {
+                        black_box(frame.payload());
+                    })
+                    .expect("in range");
+            }
+            _ => return,
+        }
+    }
+}
+
+/// A value that the signal can have.
+fn in_range(signal: &Signal) -> f64 {
+    signal.min().unwrap_or(signal.offset())
 }

@@ -24,7 +24,9 @@ pub use self::batch::{
     Row,
 };
 pub use self::decode::{DecodeError, Decoded, SignalValue};
-pub use self::encode::{EncodeError, SignalKey, Value};
+pub use self::encode::{
+    BatchEncodeError, BatchEncoder, EncodeError, EncodedFrame, Encoder, SignalKey, Steps, Value,
+};
 pub use self::id::CanId;
 pub use self::load::diagnostic::{Code, Diagnostic, LoadError, LoadErrorKind, MAX_DIAGNOSTICS, Severity};
 pub use self::load::{Encoding, Loaded, Options};

@@ -1,4 +1,5 @@
-//! Physical values become payloads, beside cantools' generated C, which checks nothing, and beside cantools and can_decode, which do.
+//! Physical values become payloads: many frames at once, frame by frame through an encoder, and through the message, beside cantools' generated C,
+//! which checks nothing, and beside cantools, which does.
 
 use std::fs::File;
 use std::hint::black_box;
@@ -12,7 +13,7 @@ use coachwork_benches::line::{Budget, Line};
 use coachwork_benches::process::{Rival, folder};
 use coachwork_benches::random::Random;
 use coachwork_benches::rounds::paired;
-use coachwork_dbc::{Message, Number, Signal, SignalIndex, ValueType};
+use coachwork_dbc::{BatchEncoder, Encoder, Message, Signal, SignalIndex, ValueType};
 
 use crate::Run;
 use crate::decode::start_python;
@@ -24,9 +25,29 @@ const COMPARED: usize = 100_000;
 
 /// Frames to encode: their messages, and the values of all their signals one after the other.
 struct Inputs<'a> {
-    messages: Vec<(u32, &'a Message)>,
+    /// The positions of the frames' messages in the database.
+    positions: Vec<u32>,
+    /// The places of the frames' encoders.
+    frames: Vec<u32>,
     values: Vec<f64>,
+    encoders: Vec<Encoder<'a>>,
+    batch: BatchEncoder<'a>,
+    handles: Vec<Vec<SignalIndex>>,
 }
+
+/// Which interface encodes.
+#[derive(Clone, Copy, PartialEq)]
+enum Interface {
+    /// `BatchEncoder`: frames by the number of their encoder, values one after the other.
+    Batch,
+    /// `Encoder::encode`: one call a frame, with an array of values.
+    Encoder,
+    /// `Message::encode_into`: one call a frame, with pairs of handle and value.
+    Message,
+}
+
+const INTERFACES: [(&str, Interface); 3] =
+    [("batch", Interface::Batch), ("encoder", Interface::Encoder), ("message", Interface::Message)];
 
 pub(crate) fn measure(run: &Run) -> Vec<Line> {
     run.cases.iter().flat_map(|case| one(run, case)).collect()
@@ -39,32 +60,39 @@ fn one(run: &Run, case: &Case) -> Vec<Line> {
     let mut lines = Vec::new();
     std::fs::create_dir_all(folder()).expect("the rivals' folder");
     inputs.write(&path).expect("the values are written");
-    let (name, budget) = (format!("{} / C -O3 -flto", case.name), Budget::Ratio(1.0));
+    inputs.compare_interfaces();
+    let budget = Budget::Ratio(1.0);
     match Rival::start(&mut Command::new(folder().join(&case.name).join("decode-lto"))) {
         Ok(mut rival) => {
             rival.ask(&format!("inputs {}", path.display()));
             let wrong = inputs.compare(&mut rival);
-            let share = 100.0 * wrong as f64 / inputs.messages.len().min(COMPARED) as f64;
-            let name = if wrong == 0 { name } else { format!("{name} ({share:.1} % wrong)") };
-            let ours = || inputs.encode() / signals;
-            lines.push(Line::new(name, paired(run.rounds, ours, || rival.time("encode") / signals), budget));
+            let share = 100.0 * wrong as f64 / inputs.frames.len().min(COMPARED) as f64;
+            let note = if wrong == 0 { String::new() } else { format!(" ({share:.1} % wrong)") };
+            for (word, interface) in INTERFACES {
+                let name = format!("{}, {word} / C -O3 -flto{note}", case.name);
+                let ours = || inputs.encode(interface) / signals;
+                let figures = paired(run.rounds, ours, || rival.time("encode") / signals);
+                // Frame by frame there is a call, a check and a copy for each, which the C loop has not.
+                let budget = if interface == Interface::Batch { budget } else { Budget::Ratio(2.0) };
+                lines.push(Line::new(name, figures, budget));
+            }
         }
-        Err(why) => lines.push(Line::missing(name, why, budget)),
+        Err(why) => lines.push(Line::missing(format!("{} / C -O3 -flto", case.name), why, budget)),
     }
-    let (name, budget) = (format!("{} / cantools (Python)", case.name), Budget::Times(80.0));
+    let budget = Budget::Times(80.0);
     match start_python(case) {
         Ok(mut rival) => {
             rival.ask(&format!("inputs {} {FEW}", path.display()));
             let few: usize =
-                inputs.messages.iter().take(FEW).map(|(_, message)| message.signals().len()).sum();
-            let theirs = || rival.time("encode") / few as f64;
-            lines.push(Line::new(
-                name,
-                paired(run.rounds.min(3), || inputs.encode() / signals, theirs),
-                budget,
-            ));
+                inputs.frames.iter().take(FEW).map(|frame| inputs.handles[*frame as usize].len()).sum();
+            for (word, interface) in INTERFACES {
+                let name = format!("{}, {word} / cantools (Python)", case.name);
+                let theirs = || rival.time("encode") / few as f64;
+                let ours = || inputs.encode(interface) / signals;
+                lines.push(Line::new(name, paired(run.rounds.min(3), ours, theirs), budget));
+            }
         }
-        Err(why) => lines.push(Line::missing(name, why, budget)),
+        Err(why) => lines.push(Line::missing(format!("{} / cantools (Python)", case.name), why, budget)),
     }
     let _ = std::fs::remove_file(path);
     lines
@@ -80,21 +108,27 @@ impl<'a> Inputs<'a> {
         };
         let all: Vec<(u32, &Message)> =
             (0..).zip(case.database.messages()).filter(|(_, message)| usable(message)).collect();
-        let messages: Vec<_> = (0..count).map(|_| all[random.below(all.len() as u64) as usize]).collect();
-        let signals = messages.iter().flat_map(|(_, message)| message.signals());
+        let frames: Vec<u32> = (0..count).map(|_| random.below(all.len() as u64) as u32).collect();
+        let signals = frames.iter().flat_map(|frame| all[*frame as usize].1.signals());
         let values = signals.filter_map(|signal| value(signal, &mut random)).collect();
-        Self { messages, values }
+        let encoders: Vec<Encoder<'_>> =
+            all.iter().map(|(_, message)| message.encoder_of_all().expect("no multiplexers")).collect();
+        let handles = encoders.iter().map(|encoder| encoder.signals().collect()).collect();
+        let positions = frames.iter().map(|frame| all[*frame as usize].0).collect();
+        let batch = BatchEncoder::new(encoders.iter().cloned());
+        Self { positions, frames, values, encoders, batch, handles }
     }
 
     fn write(&self, path: &Path) -> std::io::Result<()> {
         let mut file = BufWriter::new(File::create(path)?);
-        file.write_all(&(self.messages.len() as u64).to_le_bytes())?;
+        file.write_all(&(self.frames.len() as u64).to_le_bytes())?;
         file.write_all(&(self.values.len() as u64).to_le_bytes())?;
         let mut values = self.values.iter();
-        for (position, message) in &self.messages {
+        for (position, frame) in self.positions.iter().zip(&self.frames) {
+            let signals = self.handles[*frame as usize].len();
             file.write_all(&position.to_le_bytes())?;
-            file.write_all(&(message.signals().len() as u32).to_le_bytes())?;
-            for value in values.by_ref().take(message.signals().len()) {
+            file.write_all(&(signals as u32).to_le_bytes())?;
+            for value in values.by_ref().take(signals) {
                 file.write_all(&value.to_le_bytes())?;
             }
         }
@@ -102,16 +136,51 @@ impl<'a> Inputs<'a> {
     }
 
     /// Nanoseconds to encode everything, with every check.
-    fn encode(&self) -> f64 {
-        let mut given: Vec<(SignalIndex, Number)> = Vec::with_capacity(64);
-        let mut payload = [0; 64];
+    fn encode(&self, interface: Interface) -> f64 {
         time(|| {
-            let mut values = self.values.as_slice();
-            for (_, message) in &self.messages {
-                encode(message, &mut values, &mut given, &mut payload);
-                black_box(&payload);
-            }
+            self.each(interface, usize::MAX, |payload| {
+                black_box(payload);
+            });
         })
+    }
+
+    /// Hands out the payloads of the first frames.
+    fn each(&self, interface: Interface, most: usize, mut sink: impl FnMut(&[u8])) {
+        let frames = &self.frames[..most.min(self.frames.len())];
+        if interface == Interface::Batch {
+            self.batch
+                .encode(frames, &self.values, |frame| sink(frame.payload()))
+                .expect("the values are in range");
+            return;
+        }
+        let mut given: Vec<(SignalIndex, f64)> = Vec::with_capacity(64);
+        let mut payload = [0; 64];
+        let mut values = self.values.as_slice();
+        for frame in frames {
+            let encoder = &self.encoders[*frame as usize];
+            let handles = &self.handles[*frame as usize];
+            let (now, rest) = values.split_at(handles.len());
+            values = rest;
+            let length = if interface == Interface::Encoder {
+                encoder.encode(now, &mut payload)
+            } else {
+                given.clear();
+                given.extend(handles.iter().copied().zip(now.iter().copied()));
+                encoder.message().encode_into(&given, &mut payload)
+            };
+            sink(&payload[..length.expect("the values are in range")]);
+        }
+    }
+
+    /// All interfaces give the same payloads.
+    fn compare_interfaces(&self) {
+        let payloads = |interface| {
+            let mut all = Vec::new();
+            self.each(interface, COMPARED, |payload| all.push(payload.to_vec()));
+            all
+        };
+        let batch = payloads(Interface::Batch);
+        assert!(batch == payloads(Interface::Encoder) && batch == payloads(Interface::Message));
     }
 
     /// The number of payloads that differ, in the first frames: the C truncates where it should round.
@@ -120,30 +189,14 @@ impl<'a> Inputs<'a> {
         rival.ask(&format!("payloads {COMPARED} {}", path.display()));
         let theirs = std::fs::read(&path).expect("the rival's payloads");
         let _ = std::fs::remove_file(path);
-        let mut given = Vec::new();
-        let mut values = self.values.as_slice();
+        let mut theirs = theirs.chunks_exact(64);
         let mut wrong = 0;
-        for ((_, message), theirs) in self.messages.iter().zip(theirs.chunks_exact(64)) {
-            let mut payload = [0; 64];
-            encode(message, &mut values, &mut given, &mut payload);
-            wrong += usize::from(payload != *theirs);
-        }
+        self.each(Interface::Batch, COMPARED, |payload| {
+            let theirs = theirs.next().expect("as many payloads");
+            wrong += usize::from(theirs[..payload.len()] != *payload);
+        });
         wrong
     }
-}
-
-fn encode(
-    message: &Message,
-    values: &mut &[f64],
-    given: &mut Vec<(SignalIndex, Number)>,
-    payload: &mut [u8; 64],
-) {
-    let (now, rest) = values.split_at(message.signals().len());
-    *values = rest;
-    given.clear();
-    given
-        .extend(message.indexed_signals().zip(now).map(|((index, _), value)| (index, Number::Float(*value))));
-    message.encode_onto(given, &mut payload[..message.length()]).expect("the values are in range");
 }
 
 /// A value on the signal's grid, in its range.

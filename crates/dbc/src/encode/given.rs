@@ -1,0 +1,94 @@
+//! Given signals, as positions and bits, become a payload.
+//!
+//! *Invariant:* everything is checked before the first bit is written; of signals that share bits, the later in the file has them.
+//! *Next:* `multiplex.rs` (what the multiplexers become), `bits.rs` (where the bits came from).
+
+use super::error::EncodeError;
+use super::multiplex::Chosen;
+use super::short::Short;
+use crate::model::message::Message;
+
+/// A signal's position in its message, and its bits, right-aligned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Given {
+    pub(super) position: u32,
+    pub(super) bits: u64,
+}
+
+/// What is given for one frame.
+pub(super) type GivenList = Short<Given, 64>;
+
+impl Message {
+    /// Sorts what is given by position; refuses a signal that is there twice.
+    pub(super) fn sort(&self, given: &mut [Given]) -> Result<(), EncodeError> {
+        if !given.is_sorted_by(|a, b| a.position < b.position) {
+            given.sort_unstable_by_key(|given| given.position);
+            let mut pairs = given.iter().zip(given.iter().skip(1));
+            if let Some((twice, _)) = pairs.find(|(a, b)| a.position == b.position) {
+                return Err(EncodeError::Duplicate { signal: self.signal_name(twice.position) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is given, sorted, into the message's bytes, and start values into the rest of them.
+    pub(super) fn write_new(&self, given: &[Given], payload: &mut [u8]) -> Result<usize, EncodeError> {
+        let payload = self.room(payload)?;
+        let chosen = self.multiplexers(given, None)?;
+        self.check_inside(given, payload)?;
+        payload.fill(0);
+        for position in (0..).take(self.signals.len()) {
+            // Present signals depend on multiplexers, so these are chosen first.
+            if let Some(field) = self.plan.field(position as usize)
+                && let Some(bits) = self.start_bits(position, field)
+                && self.selected(position, chosen.as_slice())
+            {
+                // A start value outside the message is nobody's wish.
+                let _ = field.write(payload, bits);
+            }
+        }
+        self.put(given, &chosen, payload);
+        Ok(payload.len())
+    }
+
+    /// Writes what is given, sorted, onto a payload, and what the multiplexers must be for that.
+    pub(super) fn write_onto(&self, given: &[Given], payload: &mut [u8]) -> Result<(), EncodeError> {
+        self.room(payload)?;
+        let chosen = self.multiplexers(given, Some(payload))?;
+        self.check_inside(given, payload)?;
+        self.put(given, &chosen, payload);
+        Ok(())
+    }
+
+    /// The bytes of the message in a buffer.
+    pub(super) fn room<'a>(&self, payload: &'a mut [u8]) -> Result<&'a mut [u8], EncodeError> {
+        let length = payload.len();
+        payload.get_mut(..self.length()).ok_or_else(|| EncodeError::TooShort {
+            message: self.name.clone(),
+            length: self.length(),
+            payload: length,
+        })
+    }
+
+    fn check_inside(&self, given: &[Given], payload: &[u8]) -> Result<(), EncodeError> {
+        let inside = |given: &&Given| {
+            self.plan.field(given.position as usize).is_some_and(|field| field.fits(payload.len()))
+        };
+        match given.iter().find(|given| !inside(given)) {
+            None => Ok(()),
+            Some(given) => {
+                Err(EncodeError::Outside { signal: self.signal_name(given.position), length: payload.len() })
+            }
+        }
+    }
+
+    fn put(&self, given: &[Given], chosen: &Chosen, payload: &mut [u8]) {
+        let chosen = chosen.as_slice();
+        let multiplexers = chosen.iter().filter(|given| self.selected(given.position, chosen));
+        for Given { position, bits } in multiplexers.chain(given) {
+            if let Some(field) = self.plan.field(*position as usize) {
+                let _ = field.write(payload, *bits);
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A plan is executed: values become the words of a payload, or are left to the long way.
+//!
+//! *Invariant:* words are complete where the answer is `true`; where it is `false` they are worth nothing, and nobody else has seen them.
+//! *Next:* `encoder.rs` (one frame), `batch.rs` (many).
+
+use super::bits::{self, Steps};
+use super::lanes::{Chunk, LANES, Part, eight, together};
+use super::piece::WORDS;
+use super::plan::{MAX_CHUNKS, Single, Spill};
+use crate::model::message::Message;
+
+/// Room for the bits of all lanes of a frame.
+pub(super) type Scratch = [[u64; LANES]; MAX_CHUNKS];
+
+/// Some chunks whether they are wanted or not, then the rest, all in one word.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
+pub(super) fn short<const EXACT: bool, const FLOOR: usize>(
+    chunks: &[Chunk],
+    parts: &[Part],
+    count: usize,
+    values: &[f64],
+    tolerance: f64,
+) -> (u64, bool) {
+    let Some((always, more)) = chunks.split_first_chunk::<FLOOR>() else { return (0, false) };
+    let Some((parts, more_parts)) = parts.split_first_chunk::<FLOOR>() else { return (0, false) };
+    let mut lanes = [0; LANES];
+    let mut accepted = true;
+    let mut from = 0;
+    for (chunk, part) in always.iter().zip(parts) {
+        accepted &= one::<EXACT>(chunk, part, values, from, tolerance, &mut lanes);
+        from += LANES;
+    }
+    if count > FLOOR {
+        for (chunk, part) in more.iter().zip(more_parts).take(count - FLOOR) {
+            accepted &= one::<EXACT>(chunk, part, values, from, tolerance, &mut lanes);
+            from += LANES;
+        }
+    }
+    (together(&lanes), accepted)
+}
+
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
+fn one<const EXACT: bool>(
+    chunk: &Chunk,
+    part: &Part,
+    values: &[f64],
+    from: usize,
+    tolerance: f64,
+    lanes: &mut [u64; LANES],
+) -> bool {
+    let (bits, accepted) = chunk.round::<EXACT>(&eight(values, from), tolerance);
+    let placed = part.place(&bits);
+    *lanes = core::array::from_fn(|lane| {
+        lanes.get(lane).copied().unwrap_or(0) | placed.get(lane).copied().unwrap_or(0)
+    });
+    accepted
+}
+
+/// The lanes of a plan, and what they leave over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Long<'a> {
+    pub(super) chunks: &'a [Chunk],
+    pub(super) parts: &'a [Part],
+    pub(super) spills: &'a [Spill],
+    pub(super) singles: &'a [Single],
+    pub(super) message: &'a Message,
+    pub(super) steps: Steps,
+}
+
+impl Long<'_> {
+    /// All chunks, then all parts, into words with their first byte below.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
+    pub(super) fn run<const EXACT: bool>(
+        &self,
+        values: &[f64],
+        tolerance: f64,
+        scratch: &mut [[u64; LANES]],
+        words: &mut [u64; WORDS],
+    ) -> bool {
+        let mut accepted = true;
+        let mut from = 0;
+        for (chunk, slot) in self.chunks.iter().zip(scratch.iter_mut()) {
+            let (bits, fits) = chunk.round::<EXACT>(&eight(values, from), tolerance);
+            *slot = bits;
+            accepted &= fits;
+            from += LANES;
+        }
+        for part in self.parts {
+            let Some(bits) = scratch.get(usize::from(part.chunk)) else { return false };
+            let all = together(&part.place(bits));
+            let all = if part.big { all.swap_bytes() } else { all };
+            if let Some(word) = words.get_mut(usize::from(part.word)) {
+                *word |= all;
+            }
+        }
+        for spill in self.spills {
+            let bits = scratch.as_flattened().get(spill.place as usize).copied().unwrap_or(0);
+            if let Some(word) = words.get_mut(usize::from(spill.piece.word)) {
+                *word |= spill.piece.place(bits);
+            }
+        }
+        accepted && (self.singles.is_empty() || self.fill(values, words))
+    }
+
+    /// What the lanes left out.
+    #[inline(never)]
+    fn fill(&self, values: &[f64], words: &mut [u64; WORDS]) -> bool {
+        self.singles.iter().all(|single| {
+            let message = self.message;
+            let position = single.position as usize;
+            let known = message.signals.get(position).zip(message.plan.field(position));
+            let Some(((signal, field), value)) = known.zip(values.get(single.place as usize)) else {
+                return false;
+            };
+            let Ok(bits) = bits::of_double(signal, field, *value, self.steps) else { return false };
+            for piece in single.pieces {
+                if let Some(word) = words.get_mut(usize::from(piece.word)) {
+                    *word |= piece.place(bits);
+                }
+            }
+            true
+        })
+    }
+}
