@@ -10,6 +10,7 @@ use coachwork_vehicle::{Error, ErrorKind};
 pub(crate) fn encode_error(error: &EncodeError) -> Error {
     let kind = match error {
         EncodeError::OutOfRange { .. }
+        | EncodeError::OffGrid { .. }
         | EncodeError::RawOutOfRange { .. }
         | EncodeError::UnknownLabel { .. } => ErrorKind::OutOfRange,
         _ => ErrorKind::Other,

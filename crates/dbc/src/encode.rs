@@ -54,7 +54,8 @@ impl Message {
         K: SignalKey,
         V: Into<Value<'v>> + Copy,
     {
-        let given = self.given(values)?;
+        let mut given = GivenList::new();
+        self.give(values, &mut given)?;
         let mut payload = vec![0; self.length()];
         self.write_new(given.as_slice(), &mut payload)?;
         Ok(payload)
@@ -71,7 +72,8 @@ impl Message {
         K: SignalKey,
         V: Into<Value<'v>> + Copy,
     {
-        let given = self.given(values)?;
+        let mut given = GivenList::new();
+        self.give(values, &mut given)?;
         self.write_new(given.as_slice(), buffer)
     }
 
@@ -88,24 +90,23 @@ impl Message {
         V: Into<Value<'v>> + Copy,
     {
         self.room(payload)?;
-        let given = self.given(values)?;
+        let mut given = GivenList::new();
+        self.give(values, &mut given)?;
         self.write_onto(given.as_slice(), payload)
     }
 
     /// Positions and bits of what is given, sorted by position.
-    fn given<'v, K, V>(&self, values: &[(K, V)]) -> Result<GivenList, EncodeError>
+    fn give<'v, K, V>(&self, values: &[(K, V)], given: &mut GivenList) -> Result<(), EncodeError>
     where
         K: SignalKey,
         V: Into<Value<'v>> + Copy,
     {
-        let mut given = GivenList::new();
         for (key, value) in values {
             let position = self.position(key)?;
             let bits = self.bits(position, (*value).into(), Steps::Round)?;
-            given.push(Given { position, bits });
+            given.push(Given::new(position, bits));
         }
-        self.sort(given.as_mut_slice())?;
-        Ok(given)
+        self.sort(given.as_mut_slice())
     }
 
     /// The position of a signal.

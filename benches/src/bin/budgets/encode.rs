@@ -72,8 +72,6 @@ fn one(run: &Run, case: &Case) -> Vec<Line> {
                 let name = format!("{}, {word} / C -O3 -flto{note}", case.name);
                 let ours = || inputs.encode(interface) / signals;
                 let figures = paired(run.rounds, ours, || rival.time("encode") / signals);
-                // Frame by frame there is a call, a check and a copy for each, which the C loop has not.
-                let budget = if interface == Interface::Batch { budget } else { Budget::Ratio(2.0) };
                 lines.push(Line::new(name, figures, budget));
             }
         }

@@ -3,6 +3,7 @@
 //! *Invariant:* every payload and every error is what [`Encoder::encode`] gives for that frame; nothing is allocated per frame.
 //! *Next:* `run.rs` (what runs), `plan.rs` (what is compiled).
 
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,9 +11,8 @@ use core::fmt;
 use super::bits::Steps;
 use super::encoder::{Encoder, List};
 use super::error::EncodeError;
-use super::lanes::{Chunk, Part};
 use super::piece::WORDS;
-use super::plan::{Kind, MAX_CHUNKS, Plan, Single, Spill};
+use super::plan::{Kind, MAX_CHUNKS, Plan, Step};
 use super::run::{Long, Scratch, short};
 use crate::model::message::Message;
 
@@ -20,7 +20,7 @@ use crate::model::message::Message;
 #[derive(Clone, Copy, Debug)]
 pub struct EncodedFrame<'a> {
     frame: usize,
-    list: &'a List<'a>,
+    entry: &'a Entry<'a>,
     payload: &'a [u8],
 }
 
@@ -32,7 +32,7 @@ impl<'a> EncodedFrame<'a> {
 
     /// The message.
     pub fn message(&self) -> &'a Message {
-        self.list.message
+        self.entry.encoder.list.message
     }
 
     /// The payload, as long as the message.
@@ -64,23 +64,21 @@ impl core::error::Error for BatchEncodeError {
     }
 }
 
-/// What the loop over frames needs of an encoder.
-#[derive(Clone, Copy, Debug)]
-struct Header {
-    kind: Kind,
-    /// The word of a short payload is meant with its first byte on top.
-    big: bool,
-    refuse: bool,
-    length: u8,
-    chunks: u16,
-    parts: u16,
-    spills: u16,
-    singles: u16,
+/// An encoder, and in front what the loop over frames needs of it most.
+#[derive(Clone, Debug)]
+#[repr(align(64))]
+struct Entry<'m> {
+    steps: Vec<Step>,
+    /// What is the same in every frame, of a short plan.
+    base: u64,
     signals: u32,
-    chunk: u32,
-    part: u32,
-    spill: u32,
-    single: u32,
+    /// Of the payload, in bytes; of one longer than a frame, nothing.
+    length: u8,
+    kind: Kind,
+    /// The word of a short plan is meant with its first byte on top.
+    big: bool,
+    tolerance: f64,
+    encoder: Box<Encoder<'m>>,
 }
 
 /// Encoders, compiled together for many frames at once.
@@ -108,15 +106,8 @@ struct Header {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct BatchEncoder<'m> {
-    lists: Vec<List<'m>>,
-    headers: Vec<Header>,
-    /// What is the same in every frame, by encoder.
-    bases: Vec<[u64; WORDS]>,
-    chunks: Vec<Chunk>,
-    parts: Vec<Part>,
-    spills: Vec<Spill>,
-    singles: Vec<Single>,
-    /// How many chunks every short plan has at least.
+    entries: Vec<Entry<'m>>,
+    /// How many steps every short plan has at least.
     floor: usize,
     /// Whether some encoder refuses values between two steps.
     refuses: bool,
@@ -126,85 +117,29 @@ pub struct BatchEncoder<'m> {
 impl<'m> BatchEncoder<'m> {
     /// Compiles encoders together; frames name them by their place in this list.
     pub fn new(encoders: impl IntoIterator<Item = Encoder<'m>>) -> Self {
-        let (lists, plans): (Vec<List<'m>>, Vec<Plan>) =
-            encoders.into_iter().map(|encoder| (encoder.list, encoder.plan)).unzip();
-        let wide = plans.iter().filter(|plan| plan.kind == Kind::Short && plan.chunks.len() > 1).count();
-        let mut all = Self {
-            // Dense messages do two chunks at once, so that the number of chunks seldom varies.
-            floor: if wide * 10 > plans.len() { 2 } else { 1 },
-            refuses: lists.iter().any(|list| list.steps == Steps::Refuse),
-            longest: lists.iter().map(|list| list.message.length()).max().unwrap_or(0),
-            ..Self::default()
-        };
-        for (list, plan) in lists.iter().zip(plans) {
-            let header = all.add(list, plan);
-            all.headers.push(header);
+        let mut entries: Vec<Entry<'m>> = encoders.into_iter().map(Entry::new).collect();
+        // Dense messages do two steps at once, so that the number of steps seldom varies.
+        let wide = entries.iter().filter(|entry| entry.steps.len() > 1).count();
+        let floor = if wide * 10 > entries.len() { 2 } else { 1 };
+        for entry in entries.iter_mut().filter(|entry| entry.steps.len() < floor) {
+            entry.steps.resize(floor, Step::default());
         }
-        all.lists = lists;
-        all
+        Self {
+            floor,
+            refuses: entries.iter().any(|entry| entry.encoder.list.steps == Steps::Refuse),
+            longest: entries.iter().map(|entry| entry.encoder.list.message.length()).max().unwrap_or(0),
+            entries,
+        }
     }
 
     /// The number of encoders.
     pub fn len(&self) -> usize {
-        self.lists.len()
+        self.entries.len()
     }
 
     /// Whether there is no encoder.
     pub fn is_empty(&self) -> bool {
-        self.lists.is_empty()
-    }
-
-    fn add(&mut self, list: &List<'_>, mut plan: Plan) -> Header {
-        if plan.kind == Kind::Short {
-            while plan.chunks.len() < self.floor {
-                plan.chunks.push(Chunk::default());
-                let big = plan.parts.first().is_some_and(|part| part.big);
-                plan.parts.push(Part { big, ..Part::default() });
-            }
-        }
-        let counts = [plan.chunks.len(), plan.parts.len(), plan.spills.len(), plan.singles.len()];
-        let places = [self.chunks.len(), self.parts.len(), self.spills.len(), self.singles.len()];
-        let small = |count: usize| u16::try_from(count).ok();
-        let large = |count: usize| u32::try_from(count).ok();
-        let header = || {
-            Some(Header {
-                kind: plan.kind,
-                big: plan.parts.first().is_some_and(|part| part.big),
-                refuse: list.steps == Steps::Refuse,
-                length: u8::try_from(list.message.length()).ok()?,
-                chunks: small(counts[0])?,
-                parts: small(counts[1])?,
-                spills: small(counts[2])?,
-                singles: small(counts[3])?,
-                signals: large(list.len())?,
-                chunk: large(places[0])?,
-                part: large(places[1])?,
-                spill: large(places[2])?,
-                single: large(places[3])?,
-            })
-        };
-        let careful = Header {
-            kind: Kind::Careful,
-            big: false,
-            refuse: false,
-            length: 0,
-            chunks: 0,
-            parts: 0,
-            spills: 0,
-            singles: 0,
-            signals: large(list.len()).unwrap_or(u32::MAX),
-            chunk: 0,
-            part: 0,
-            spill: 0,
-            single: 0,
-        };
-        let header = header().unwrap_or(careful);
-        self.bases.push(plan.base);
-        self.chunks.append(&mut plan.chunks);
-        self.parts.append(&mut plan.parts);
-        self.spills.append(&mut plan.spills);
-        self.singles.append(&mut plan.singles);
-        header
+        self.entries.is_empty()
     }
 
     /// Encodes frames one after the other: for each the number of its encoder, and its physical values, which follow those of the frame before.
@@ -255,108 +190,92 @@ impl<'m> BatchEncoder<'m> {
         let mut beyond = if self.longest > bytes.len() { vec![0; self.longest] } else { Vec::new() };
         let mut rest = values;
         for (frame, number) in frames.iter().enumerate() {
-            let known = self.headers.get(*number as usize).zip(self.lists.get(*number as usize));
-            let Some((header, list)) = known.filter(|(header, _)| rest.len() >= header.signals as usize)
-            else {
-                return Err(self.refuse(frame, *number, values.len() - rest.len(), rest.len()));
+            let Some(entry) = self.entries.get(*number as usize) else {
+                return Err(refuse(
+                    frame,
+                    values.len() - rest.len(),
+                    EncodeError::UnknownEncoder { number: *number },
+                ));
             };
-            let accepted = match header.kind {
-                Kind::Short => self.short::<EXACT, FLOOR>(*header, *number, rest, &mut bytes),
-                Kind::Long => self.long::<EXACT>(*header, list, *number, rest, &mut scratch, &mut bytes),
+            // Lanes read beyond a frame's values, and give nothing for that.
+            let Some((_, next)) = rest.split_at_checked(entry.signals as usize) else {
+                return Err(refuse(frame, values.len() - rest.len(), entry.encoder.miscount(rest.len())));
+            };
+            let accepted = match entry.kind {
+                Kind::Short => {
+                    let (all, accepted) = short::<EXACT, FLOOR>(&entry.steps, rest, entry.tolerance);
+                    let all = if entry.big { all.swap_bytes() } else { all };
+                    let [first, ..] = bytes.as_chunks_mut::<8>().0 else { continue };
+                    *first = (all | entry.base).to_le_bytes();
+                    accepted
+                }
+                Kind::Long => entry.long::<EXACT>(rest, &mut scratch, &mut bytes),
                 Kind::Careful => false,
             };
             let payload = if accepted {
-                bytes.get(..usize::from(header.length)).unwrap_or_default()
+                bytes.get(..usize::from(entry.length)).unwrap_or_default()
             } else {
-                let buffer =
-                    if list.message.length() > bytes.len() { &mut beyond[..] } else { &mut bytes[..] };
-                careful(list, rest, buffer).map_err(|cause| BatchEncodeError {
-                    frame,
-                    value: values.len() - rest.len(),
-                    cause,
-                })?
+                let long = usize::from(entry.length) == 0;
+                let buffer = if long { &mut beyond[..] } else { &mut bytes[..] };
+                match entry.careful(rest, buffer) {
+                    Ok(payload) => payload,
+                    Err(cause) => return Err(refuse(frame, values.len() - rest.len(), cause)),
+                }
             };
-            sink(EncodedFrame { frame, list, payload });
-            rest = rest.get(header.signals as usize..).unwrap_or_default();
+            sink(EncodedFrame { frame, entry, payload });
+            rest = next;
         }
         Ok(values.len() - rest.len())
     }
+}
 
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
-    fn short<const EXACT: bool, const FLOOR: usize>(
-        &self,
-        header: Header,
-        number: u32,
-        values: &[f64],
-        bytes: &mut [u8; 8 * WORDS],
-    ) -> bool {
-        let chunks = self.chunks.get(header.chunk as usize..).unwrap_or_default();
-        let parts = self.parts.get(header.part as usize..).unwrap_or_default();
-        let tolerance = if header.refuse { super::bits::OFF_GRID } else { 1.0 };
-        let (all, accepted) =
-            short::<EXACT, FLOOR>(chunks, parts, usize::from(header.chunks), values, tolerance);
-        let all = if header.big { all.swap_bytes() } else { all };
-        let base = self.bases.get(number as usize).map_or(0, |base| base[0]);
-        if let Some(first) = bytes.first_chunk_mut() {
-            *first = (all | base).to_le_bytes();
+/// A frame that is refused.
+#[cold]
+fn refuse(frame: usize, value: usize, cause: EncodeError) -> BatchEncodeError {
+    BatchEncodeError { frame, value, cause }
+}
+
+impl<'m> Entry<'m> {
+    fn new(mut encoder: Encoder<'m>) -> Self {
+        let length = encoder.list.message.length();
+        Self {
+            steps: core::mem::take(&mut encoder.plan.steps),
+            base: encoder.plan.base[0],
+            // More signals than that do not fit any list of values.
+            signals: u32::try_from(encoder.list.len()).unwrap_or(u32::MAX),
+            length: u8::try_from(length).ok().filter(|_| length <= 8 * WORDS).unwrap_or(0),
+            kind: encoder.plan.kind,
+            big: encoder.plan.big,
+            tolerance: encoder.list.tolerance(),
+            encoder: Box::new(encoder),
         }
-        accepted
     }
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
     fn long<const EXACT: bool>(
         &self,
-        header: Header,
-        list: &List<'_>,
-        number: u32,
         values: &[f64],
         scratch: &mut Scratch,
         bytes: &mut [u8; 8 * WORDS],
     ) -> bool {
-        let tolerance = if header.refuse { super::bits::OFF_GRID } else { 1.0 };
-        let long = Long {
-            chunks: some(&self.chunks, header.chunk, header.chunks),
-            parts: some(&self.parts, header.part, header.parts),
-            spills: some(&self.spills, header.spill, header.spills),
-            singles: some(&self.singles, header.single, header.singles),
-            message: list.message,
-            steps: list.steps,
-        };
-        let Some(mut words) = self.bases.get(number as usize).copied() else { return false };
-        let accepted = long.run::<EXACT>(values, tolerance, scratch, &mut words);
+        let Plan { chunks, parts, spills, singles, base, .. } = &self.encoder.plan;
+        let List { message, steps, .. } = self.encoder.list;
+        let mut words = *base;
+        let long = Long { chunks, parts, spills, singles, message, steps };
+        let accepted = long.run::<EXACT>(values, self.tolerance, scratch, &mut words);
         for (bytes, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
             *bytes = word.to_le_bytes();
         }
         accepted
     }
 
-    /// Why a frame cannot even be tried.
+    /// One frame, the long way.
     #[cold]
-    fn refuse(&self, frame: usize, number: u32, value: usize, values: usize) -> BatchEncodeError {
-        let cause = match self.lists.get(number as usize) {
-            None => EncodeError::UnknownEncoder { number },
-            Some(list) => {
-                EncodeError::Count { message: list.message.name.clone(), signals: list.len(), values }
-            }
-        };
-        BatchEncodeError { frame, value, cause }
+    fn careful<'b>(&self, values: &[f64], buffer: &'b mut [u8]) -> Result<&'b [u8], EncodeError> {
+        let list = &self.encoder.list;
+        let values = values.get(..list.len()).unwrap_or_default();
+        let length = list.write_new(values, buffer)?;
+        Ok(buffer.get(..length).unwrap_or_default())
     }
-}
-
-/// So many from a place on.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
-fn some<T>(all: &[T], from: u32, count: u16) -> &[T] {
-    let from = from as usize;
-    all.get(from..from + usize::from(count)).unwrap_or_default()
-}
-
-/// One frame, the long way.
-#[cold]
-fn careful<'b>(list: &List<'_>, values: &[f64], buffer: &'b mut [u8]) -> Result<&'b [u8], EncodeError> {
-    let values = values.get(..list.len()).unwrap_or_default();
-    let length = list.message.write_new(list.given(values)?.as_slice(), buffer)?;
-    Ok(buffer.get(..length).unwrap_or_default())
 }

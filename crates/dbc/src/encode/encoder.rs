@@ -31,20 +31,38 @@ impl List<'_> {
         self.positions.len()
     }
 
-    /// What is given for one frame, the long way.
-    pub(super) fn given<'v, V: Into<Value<'v>> + Copy>(
-        &self,
-        values: &[V],
-    ) -> Result<GivenList, EncodeError> {
+    /// One frame, the long way.
+    pub(super) fn write_new<'v, V>(&self, values: &[V], buffer: &mut [u8]) -> Result<usize, EncodeError>
+    where
+        V: Into<Value<'v>> + Copy,
+    {
         let mut given = GivenList::new();
-        for (position, value) in self.positions.iter().zip(values) {
-            let bits = self.message.bits(*position, (*value).into(), self.steps)?;
-            given.push(Given { position: *position, bits });
-        }
-        self.message.sort(given.as_mut_slice())?;
-        Ok(given)
+        self.give(values, &mut given)?;
+        self.message.write_new(given.as_slice(), buffer)
     }
 
+    /// One frame, the long way, onto a payload.
+    fn write_onto<'v, V>(&self, values: &[V], payload: &mut [u8]) -> Result<(), EncodeError>
+    where
+        V: Into<Value<'v>> + Copy,
+    {
+        let mut given = GivenList::new();
+        self.give(values, &mut given)?;
+        self.message.write_onto(given.as_slice(), payload)
+    }
+
+    fn give<'v, V>(&self, values: &[V], given: &mut GivenList) -> Result<(), EncodeError>
+    where
+        V: Into<Value<'v>> + Copy,
+    {
+        for (position, value) in self.positions.iter().zip(values) {
+            let bits = self.message.bits(*position, (*value).into(), self.steps)?;
+            given.push(Given::new(*position, bits));
+        }
+        self.message.sort(given.as_mut_slice())
+    }
+
+    /// How far from a step a value may lie to be accepted, in steps.
     pub(super) fn tolerance(&self) -> f64 {
         match self.steps {
             Steps::Round => 1.0,
@@ -148,7 +166,7 @@ impl<'m> Encoder<'m> {
             }
             return Ok(payload.len());
         }
-        self.list.message.write_new(self.list.given(values)?.as_slice(), payload)
+        self.list.write_new(values, payload)
     }
 
     /// Encodes physical values onto an existing payload, as [`Message::encode_onto`] does.
@@ -167,7 +185,7 @@ impl<'m> Encoder<'m> {
             }
             return Ok(());
         }
-        self.list.message.write_onto(self.list.given(values)?.as_slice(), payload)
+        self.list.write_onto(values, payload)
     }
 
     /// Encodes physical, raw or label values into a new payload, as [`encode`](Self::encode) does, one by one.
@@ -179,7 +197,7 @@ impl<'m> Encoder<'m> {
         V: Into<Value<'v>> + Copy,
     {
         self.count(values.len())?;
-        self.list.message.write_new(self.list.given(values)?.as_slice(), buffer)
+        self.list.write_new(values, buffer)
     }
 
     /// Encodes physical, raw or label values onto an existing payload, as [`encode_onto`](Self::encode_onto) does, one by one.
@@ -192,14 +210,21 @@ impl<'m> Encoder<'m> {
     {
         self.count(values.len())?;
         self.list.message.room(payload)?;
-        self.list.message.write_onto(self.list.given(values)?.as_slice(), payload)
+        self.list.write_onto(values, payload)
     }
 
     fn count(&self, values: usize) -> Result<(), EncodeError> {
         if values == self.list.len() {
             return Ok(());
         }
-        Err(EncodeError::Count { message: self.list.message.name.clone(), signals: self.list.len(), values })
+        Err(self.miscount(values))
+    }
+
+    /// So many values are not what this encoder takes.
+    #[cold]
+    pub(super) fn miscount(&self, values: usize) -> EncodeError {
+        let message = self.list.message.name.clone();
+        EncodeError::Count { message, signals: self.list.len(), values }
     }
 
     /// The bits of the values in their places; `None` where these go the long way.
@@ -226,14 +251,13 @@ impl<'m> Encoder<'m> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
     fn run_steps<const EXACT: bool>(&self, values: &[f64]) -> Option<[u64; 8]> {
-        let Plan { chunks, parts, spills, singles, .. } = &self.plan;
+        let Plan { steps, chunks, parts, spills, singles, .. } = &self.plan;
         let tolerance = self.list.tolerance();
         let mut words = [0; 8];
         if self.plan.kind == Kind::Short {
-            let (all, accepted) = short::<EXACT, 0>(chunks, parts, chunks.len(), values, tolerance);
-            let big = parts.first().is_some_and(|part| part.big);
+            let (all, accepted) = short::<EXACT, 0>(steps, values, tolerance);
             if let Some(word) = words.first_mut() {
-                *word = if big { all.swap_bytes() } else { all };
+                *word = if self.plan.big { all.swap_bytes() } else { all };
             }
             return accepted.then_some(words);
         }

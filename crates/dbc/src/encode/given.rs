@@ -5,14 +5,24 @@
 
 use super::error::EncodeError;
 use super::multiplex::Chosen;
+use super::piece::write;
 use super::short::Short;
 use crate::model::message::Message;
 
 /// A signal's position in its message, and its bits, right-aligned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Given {
-    pub(super) position: u32,
     pub(super) bits: u64,
+    pub(super) position: u32,
+    /// Without it a list of zeros would not be plain zeros.
+    pub(super) filling: u32,
+}
+
+impl Given {
+    #[inline]
+    pub(super) fn new(position: u32, bits: u64) -> Self {
+        Self { bits, position, filling: 0 }
+    }
 }
 
 /// What is given for one frame.
@@ -34,29 +44,28 @@ impl Message {
     /// Writes what is given, sorted, into the message's bytes, and start values into the rest of them.
     pub(super) fn write_new(&self, given: &[Given], payload: &mut [u8]) -> Result<usize, EncodeError> {
         let payload = self.room(payload)?;
-        let chosen = self.multiplexers(given, None)?;
+        let mut chosen = Chosen::new();
+        self.multiplexers(given, None, &mut chosen)?;
         self.check_inside(given, payload)?;
         payload.fill(0);
-        for position in (0..).take(self.signals.len()) {
-            // Present signals depend on multiplexers, so these are chosen first.
-            if let Some(field) = self.plan.field(position as usize)
-                && let Some(bits) = self.start_bits(position, field)
-                && self.selected(position, chosen.as_slice())
-            {
-                // A start value outside the message is nobody's wish.
-                let _ = field.write(payload, bits);
-            }
-        }
-        self.put(given, &chosen, payload);
+        let chosen = chosen.as_slice();
+        // Present signals depend on multiplexers, so these are chosen first. A start value outside the message is nobody's wish.
+        let start = |position| {
+            let bits = self.start_bits(position, self.plan.field(position as usize)?)?;
+            self.selected(position, chosen).then(|| Given::new(position, bits))
+        };
+        let starts = (0..).take(self.signals.len()).filter_map(start);
+        self.put(starts.chain(self.present(chosen)).chain(given.iter().copied()), payload);
         Ok(payload.len())
     }
 
     /// Writes what is given, sorted, onto a payload, and what the multiplexers must be for that.
     pub(super) fn write_onto(&self, given: &[Given], payload: &mut [u8]) -> Result<(), EncodeError> {
         self.room(payload)?;
-        let chosen = self.multiplexers(given, Some(payload))?;
+        let mut chosen = Chosen::new();
+        self.multiplexers(given, Some(payload), &mut chosen)?;
         self.check_inside(given, payload)?;
-        self.put(given, &chosen, payload);
+        self.put(self.present(chosen.as_slice()).chain(given.iter().copied()), payload);
         Ok(())
     }
 
@@ -82,13 +91,32 @@ impl Message {
         }
     }
 
-    fn put(&self, given: &[Given], chosen: &Chosen, payload: &mut [u8]) {
-        let chosen = chosen.as_slice();
-        let multiplexers = chosen.iter().filter(|given| self.selected(given.position, chosen));
-        for Given { position, bits } in multiplexers.chain(given) {
-            if let Some(field) = self.plan.field(*position as usize) {
-                let _ = field.write(payload, *bits);
+    /// The multiplexers that are present.
+    fn present<'a>(&'a self, chosen: &'a [Given]) -> impl Iterator<Item = Given> + 'a {
+        chosen.iter().copied().filter(|given| self.selected(given.position, chosen))
+    }
+
+    fn put(&self, all: impl Iterator<Item = Given>, payload: &mut [u8]) {
+        let length = payload.len();
+        // Short payloads are written in a word, because a signal is.
+        let mut word = [0; 8];
+        let target = match word.get_mut(..length) {
+            Some(room) => {
+                room.copy_from_slice(payload);
+                &mut word
             }
+            None => &mut *payload,
+        };
+        for Given { position, bits, .. } in all {
+            let known = self.signals.get(position as usize).zip(self.plan.field(position as usize));
+            if let Some((signal, field)) = known.filter(|(_, field)| field.fits(length))
+                && write(signal, target, bits).is_none()
+            {
+                let _ = field.write(target, bits);
+            }
+        }
+        if let Some(room) = word.get(..length) {
+            payload.copy_from_slice(room);
         }
     }
 }

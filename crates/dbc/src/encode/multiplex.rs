@@ -59,11 +59,11 @@ impl Message {
         &self,
         given: &[Given],
         payload: Option<&[u8]>,
-    ) -> Result<Chosen, EncodeError> {
-        let mut chosen = Chosen::new();
+        chosen: &mut Chosen,
+    ) -> Result<(), EncodeError> {
         let mut multiplexers = self.plan.multiplexers().peekable();
         if multiplexers.peek().is_none() {
-            return Ok(chosen);
+            return Ok(());
         }
         let needs = self.needs(given);
         for multiplexer in multiplexers {
@@ -79,13 +79,15 @@ impl Message {
                     length: payload.map_or(self.length(), <[u8]>::len),
                 });
             }
-            chosen.push(Given { position, bits });
+            chosen.push(Given::new(position, bits));
         }
         if payload.is_none() {
+            // One that is not given has a value for which something is defined, where it can have one.
             for multiplexer in chosen.as_slice() {
                 let defined = self.plan.defined(multiplexer.position as usize);
                 if !defined.is_empty()
                     && !contains(defined, multiplexer.bits)
+                    && find(given, multiplexer.position).is_some()
                     && self.selected(multiplexer.position, chosen.as_slice())
                 {
                     return Err(EncodeError::UndefinedMultiplexer {
@@ -95,7 +97,7 @@ impl Message {
                 }
             }
         }
-        Ok(chosen)
+        Ok(())
     }
 
     fn choose(
@@ -123,7 +125,14 @@ impl Message {
             return Ok(start);
         }
         if needs.is_empty() {
-            return Ok(defined.first().map_or(0, |range| range.0));
+            let first = defined.first().map_or(0, |range| range.0);
+            return Ok(
+                if first <= self.signals.get(position as usize).map_or(0, |signal| mask(signal.length)) {
+                    first
+                } else {
+                    0
+                },
+            );
         }
         self.smallest(position, needs, 0).ok_or_else(|| self.impossible(needs))
     }

@@ -33,6 +33,13 @@ impl Piece {
         if self.big { shifted.swap_bytes() } else { shifted }
     }
 
+    /// The same piece with the word the other way round; `None` where it has bits of several bytes.
+    pub(super) fn turned(self) -> Option<Self> {
+        let byte = 0xFF << (self.left & 56);
+        let within = self.right == 0 && self.mask & !byte == 0;
+        within.then(|| Self { big: !self.big, left: self.left ^ 56, mask: self.mask.swap_bytes(), ..self })
+    }
+
     /// The mask, first byte below.
     pub(super) fn own(self) -> u64 {
         if self.big { self.mask.swap_bytes() } else { self.mask }
@@ -75,6 +82,25 @@ pub(super) fn pieces(signal: &Signal) -> Option<(Piece, Option<Piece>)> {
     ))
 }
 
+/// Writes right-aligned bits of a signal into a payload that holds it; other bits stay. `None` where eight bytes do not hold it.
+#[inline]
+pub(super) fn write(signal: &Signal, payload: &mut [u8], bits: u64) -> Option<()> {
+    let big = signal.byte_order == ByteOrder::BigEndian;
+    let from = if big { signal.start / 8 * 8 + 7 - signal.start % 8 } else { signal.start };
+    let window = (from as usize / 8).min(payload.len().checked_sub(8)?);
+    let bytes = payload.get_mut(window..)?.first_chunk_mut::<8>()?;
+    let up = from - u32::try_from(window * 8).ok()?;
+    let left = if big { BITS.checked_sub(up + signal.length)? } else { up };
+    let all = mask(signal.length);
+    if left + signal.length > BITS || signal.length > BITS {
+        return None;
+    }
+    let old = if big { u64::from_be_bytes(*bytes) } else { u64::from_le_bytes(*bytes) };
+    let new = old & !(all << (left & 63)) | (bits & all) << (left & 63);
+    *bytes = if big { new.to_be_bytes() } else { new.to_le_bytes() };
+    Some(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +119,13 @@ mod tests {
                     let mut want = [0; 64];
                     let fits = field.write(&mut want, bits).is_some();
                     let found = pieces(&signal);
+                    for room in [want.len(), 12, 8] {
+                        let (mut ours, mut theirs) = ([0xA5; 64], [0xA5; 64]);
+                        let reach = field.write(&mut theirs[..room], bits).is_some();
+                        if reach && write(&signal, &mut ours[..room], bits).is_some() {
+                            assert_eq!(ours, theirs, "{start} {length} {big} {room}");
+                        }
+                    }
                     assert_eq!(found.is_some(), fits, "{start} {length} {big}");
                     let Some((low, high)) = found else { continue };
                     let mut words = [0_u64; WORDS];
@@ -100,6 +133,9 @@ mod tests {
                         // Bits above the signal's do not matter.
                         let junk = if length < 64 { bits | 1 << 63 | 1 << length } else { bits };
                         words[usize::from(piece.word)] |= piece.place(junk);
+                        if let Some(turned) = piece.turned() {
+                            assert_eq!(turned.place(junk), piece.place(junk), "{start} {length} {big}");
+                        }
                     }
                     let ours: alloc::vec::Vec<u8> =
                         words.iter().flat_map(|word| word.to_le_bytes()).collect();

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use super::bits::{self, MAGIC_LENGTH, Steps, slack};
 use super::error::EncodeError;
 use super::given::{Given, GivenList};
-use super::lanes::{Chunk, LANES, Part};
+use super::lanes::{Chunk, LANES, Places};
 use super::multiplex;
 use super::piece::{Piece, WORDS, pieces};
 use crate::Number;
@@ -24,13 +24,30 @@ pub(super) const MAX_CHUNKS: usize = 32;
 /// How much there is to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// One word, and one byte order: a part for each chunk.
+    /// One word, and one byte order: steps.
     Short,
-    /// Several words, both byte orders, or signals that lanes cannot hold.
+    /// Several words, both byte orders, or signals that lanes cannot hold: chunks and parts.
     Long,
     /// Every frame goes the long way.
     #[default]
     Careful,
+}
+
+/// Eight signals of one word.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Step {
+    pub(super) chunk: Chunk,
+    pub(super) places: Places,
+}
+
+/// Where bits of a chunk go in one word.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Part {
+    pub(super) places: Places,
+    pub(super) chunk: u8,
+    pub(super) word: u8,
+    /// The word is meant with its first byte on top.
+    pub(super) big: bool,
 }
 
 /// The high bits of a lane's signal, in the word beside that of its low bits.
@@ -52,6 +69,9 @@ pub(super) struct Single {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Plan {
     pub(super) kind: Kind,
+    /// Of a short plan: its word is meant with its first byte on top.
+    pub(super) big: bool,
+    pub(super) steps: Vec<Step>,
     pub(super) chunks: Vec<Chunk>,
     pub(super) parts: Vec<Part>,
     pub(super) spills: Vec<Spill>,
@@ -78,7 +98,7 @@ impl Plan {
     /// Compiles a list of positions, of which none is there twice.
     pub(super) fn compile(message: &Message, list: &[u32]) -> Result<Self, EncodeError> {
         let mut given = GivenList::new();
-        list.iter().for_each(|position| given.push(Given { position: *position, bits: 0 }));
+        list.iter().for_each(|position| given.push(Given::new(*position, 0)));
         message.sort(given.as_mut_slice())?;
         let settled = message.settle(given.as_mut_slice())?;
         let Some(mut places) = settled.then(|| message.places(list)).flatten() else {
@@ -89,6 +109,7 @@ impl Plan {
         if message.write_new(given.as_slice(), &mut payload).is_err() {
             return Ok(Self::default());
         }
+        turn(&mut places);
         // Of signals that share bits the later in the file has them; start values and multiplexers have what is left.
         let mut order: Vec<usize> = (0..places.len()).collect();
         order.sort_unstable_by_key(|at| core::cmp::Reverse(places.get(*at).map(|place| place.position)));
@@ -103,6 +124,10 @@ impl Plan {
         for place in &mut places {
             let chosen = plan_bits(given.as_slice(), place, message);
             place.bounds = place.bounds_with(chosen);
+            // Beside its one value a multiplexer needs checks that only the long way makes.
+            if chosen.is_some() && place.bounds.is_none() {
+                return Ok(Self::default());
+            }
         }
         plan.lay_out(&places, message.length() <= 8);
         plan.onto = plan.kind != Kind::Careful
@@ -129,12 +154,17 @@ impl Plan {
                 self.lay_out_one(chunk, at, group);
             }
         }
-        let each = self.parts.iter().zip(0_u8..).all(|(part, at)| part.chunk == at);
         let one_order =
             self.parts.iter().all(|part| self.parts.first().is_some_and(|first| first.big == part.big));
         let lanes_alone = self.spills.is_empty() && self.singles.is_empty();
-        let short = one_word && one_order && each && lanes_alone && self.parts.len() == self.chunks.len();
-        self.kind = if short { Kind::Short } else { Kind::Long };
+        self.kind = Kind::Long;
+        // A chunk has a part for each word and byte order, which is here one.
+        if one_word && one_order && lanes_alone && self.parts.len() == self.chunks.len() {
+            self.kind = Kind::Short;
+            self.big = self.parts.first().is_some_and(|part| part.big);
+            let pairs = self.chunks.drain(..).zip(self.parts.drain(..));
+            self.steps = pairs.map(|(chunk, part)| Step { chunk, places: part.places }).collect();
+        }
     }
 
     fn lay_out_one(&mut self, chunk: u8, at: usize, group: &[Place<'_>]) {
@@ -152,10 +182,24 @@ impl Plan {
             self.parts.push(Part { chunk, word: low.word, big: low.big, ..Part::default() });
         }
         if let Some(part) = self.parts.get_mut(found) {
-            put(&mut part.shift, at, low.left.into());
-            put(&mut part.mask, at, low.mask);
+            put(&mut part.places.shift, at, low.left.into());
+            put(&mut part.places.mask, at, low.mask);
         }
         self.spills.extend(high.map(|piece| Spill { place: number, piece }));
+    }
+}
+
+/// Gives signals within one byte, which have no byte order, the one that most others have.
+fn turn(places: &mut [Place<'_>]) {
+    let count = |big: bool| {
+        let one = |place: &&Place<'_>| place.pieces.0.big == big && place.pieces.0.turned().is_none();
+        places.iter().filter(one).count()
+    };
+    let big = count(true) > count(false);
+    for place in places.iter_mut().filter(|place| place.pieces.0.big != big) {
+        if let Some(turned) = place.pieces.0.turned().filter(|_| place.pieces.1.is_none()) {
+            place.pieces.0 = turned;
+        }
     }
 }
 
@@ -216,7 +260,7 @@ impl Message {
             given.bits = value;
         }
         // What is not listed follows; a list that contradicts itself is refused here.
-        self.multiplexers(given, None)?;
+        self.multiplexers(given, None, &mut multiplex::Chosen::new())?;
         Ok(true)
     }
 

@@ -3,59 +3,55 @@
 //! *Invariant:* words are complete where the answer is `true`; where it is `false` they are worth nothing, and nobody else has seen them.
 //! *Next:* `encoder.rs` (one frame), `batch.rs` (many).
 
+use core::array::from_fn;
+
 use super::bits::{self, Steps};
-use super::lanes::{Chunk, LANES, Part, eight, together};
+use super::lanes::{Chunk, LANES, eight, together};
 use super::piece::WORDS;
-use super::plan::{MAX_CHUNKS, Single, Spill};
+use super::plan::{MAX_CHUNKS, Part, Single, Spill, Step};
 use crate::model::message::Message;
 
 /// Room for the bits of all lanes of a frame.
 pub(super) type Scratch = [[u64; LANES]; MAX_CHUNKS];
 
-/// Some chunks whether they are wanted or not, then the rest, all in one word.
+/// Some steps whether they are wanted or not, then the rest, all in one word, and whether all values are accepted.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
 pub(super) fn short<const EXACT: bool, const FLOOR: usize>(
-    chunks: &[Chunk],
-    parts: &[Part],
-    count: usize,
+    steps: &[Step],
     values: &[f64],
     tolerance: f64,
 ) -> (u64, bool) {
-    let Some((always, more)) = chunks.split_first_chunk::<FLOOR>() else { return (0, false) };
-    let Some((parts, more_parts)) = parts.split_first_chunk::<FLOOR>() else { return (0, false) };
-    let mut lanes = [0; LANES];
-    let mut accepted = true;
+    let Some((always, more)) = steps.split_first_chunk::<FLOOR>() else { return (0, false) };
+    let (mut lanes, mut refused) = ([0; LANES], [0; LANES]);
     let mut from = 0;
-    for (chunk, part) in always.iter().zip(parts) {
-        accepted &= one::<EXACT>(chunk, part, values, from, tolerance, &mut lanes);
+    for step in always {
+        (lanes, refused) = one::<EXACT>(step, values, from, tolerance, lanes, refused);
         from += LANES;
     }
-    if count > FLOOR {
-        for (chunk, part) in more.iter().zip(more_parts).take(count - FLOOR) {
-            accepted &= one::<EXACT>(chunk, part, values, from, tolerance, &mut lanes);
-            from += LANES;
-        }
+    for step in more {
+        (lanes, refused) = one::<EXACT>(step, values, from, tolerance, lanes, refused);
+        from += LANES;
     }
-    (together(&lanes), accepted)
+    (together(&lanes), together(&refused) == 0)
 }
 
+/// A step, added to the lanes and the refusals before it; by value, so that they stay in registers.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
+#[expect(clippy::indexing_slicing, reason = "the lanes of arrays of that length")]
 fn one<const EXACT: bool>(
-    chunk: &Chunk,
-    part: &Part,
+    step: &Step,
     values: &[f64],
     from: usize,
     tolerance: f64,
-    lanes: &mut [u64; LANES],
-) -> bool {
-    let (bits, accepted) = chunk.round::<EXACT>(&eight(values, from), tolerance);
-    let placed = part.place(&bits);
-    *lanes = core::array::from_fn(|lane| {
-        lanes.get(lane).copied().unwrap_or(0) | placed.get(lane).copied().unwrap_or(0)
-    });
-    accepted
+    lanes: [u64; LANES],
+    refused: [u64; LANES],
+) -> ([u64; LANES], [u64; LANES]) {
+    let mut room = [0.0; LANES];
+    let (bits, outside) = step.chunk.round::<EXACT>(eight(values, from, &mut room), tolerance);
+    let placed = step.places.put(&bits);
+    (from_fn(|lane| lanes[lane] | placed[lane]), from_fn(|lane| refused[lane] | outside[lane]))
 }
 
 /// The lanes of a plan, and what they leave over.
@@ -72,6 +68,7 @@ pub(super) struct Long<'a> {
 impl Long<'_> {
     /// All chunks, then all parts, into words with their first byte below.
     #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "the lanes of arrays of that length")]
     #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
     pub(super) fn run<const EXACT: bool>(
         &self,
@@ -80,17 +77,18 @@ impl Long<'_> {
         scratch: &mut [[u64; LANES]],
         words: &mut [u64; WORDS],
     ) -> bool {
-        let mut accepted = true;
+        let mut refused = [0; LANES];
         let mut from = 0;
         for (chunk, slot) in self.chunks.iter().zip(scratch.iter_mut()) {
-            let (bits, fits) = chunk.round::<EXACT>(&eight(values, from), tolerance);
+            let mut room = [0.0; LANES];
+            let (bits, outside) = chunk.round::<EXACT>(eight(values, from, &mut room), tolerance);
             *slot = bits;
-            accepted &= fits;
+            refused = from_fn(|lane| refused[lane] | outside[lane]);
             from += LANES;
         }
         for part in self.parts {
             let Some(bits) = scratch.get(usize::from(part.chunk)) else { return false };
-            let all = together(&part.place(bits));
+            let all = together(&part.places.put(bits));
             let all = if part.big { all.swap_bytes() } else { all };
             if let Some(word) = words.get_mut(usize::from(part.word)) {
                 *word |= all;
@@ -102,7 +100,7 @@ impl Long<'_> {
                 *word |= spill.piece.place(bits);
             }
         }
-        accepted && (self.singles.is_empty() || self.fill(values, words))
+        together(&refused) == 0 && (self.singles.is_empty() || self.fill(values, words))
     }
 
     /// What the lanes left out.
