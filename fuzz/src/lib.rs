@@ -8,6 +8,7 @@ pub mod bus_framing;
 pub mod candump_line;
 pub mod dbc_load;
 pub mod decode_roundtrip;
+pub mod encode_model;
 pub mod key_set;
 pub mod log_blf;
 mod log_items;

@@ -33,6 +33,11 @@ fn decode_roundtrip() {
 }
 
 #[test]
+fn encode_model() {
+    replay("encode_model", coachwork_fuzz::encode_model::run);
+}
+
+#[test]
 fn key_set() {
     replay("key_set", coachwork_fuzz::key_set::run);
 }

@@ -8,6 +8,7 @@
     clippy::indexing_slicing,
     clippy::float_cmp,
     clippy::print_stdout,
+    clippy::disallowed_methods,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -18,7 +19,7 @@ mod corpus;
 
 use coachwork_dbc::{
     BatchEncoder, ByteOrder, CanId, Choices, Database, EncodeError, Message, Multiplexed, Options, Raw,
-    Signal, SignalIndex, Steps, Value, ValueType,
+    Signal, SignalIndex, SignalValue, Steps, Value, ValueType,
 };
 use proptest::prelude::*;
 
@@ -168,7 +169,7 @@ fn all_interfaces(message: &Message, list: &[SignalIndex], values: &[f64]) -> Re
         Err(error) => {
             let found = found.unwrap_err();
             assert_eq!((found.frame, found.value), (0, 0));
-            assert_eq!(format!("{:?}", found.cause), format!("{error:?}"));
+            assert_eq!(format!("{:?}", *found.cause), format!("{error:?}"));
         }
     }
     // Onto a payload, the encoder does what the message does.
@@ -327,7 +328,7 @@ proptest! {
                 let decoded: Vec<_> = m.decode_partial(&payload).collect();
                 for (index, value) in &given {
                     let found = decoded.iter().find(|decoded| decoded.index() == *index);
-                    prop_assert_eq!(found.map(|found| found.raw()), Some(Raw::Unsigned(*value)));
+                    prop_assert_eq!(found.map(SignalValue::raw), Some(Raw::Unsigned(*value)));
                 }
                 for value in &decoded {
                     let signal = m.signal(value.index()).unwrap();
@@ -398,6 +399,21 @@ fn an_encoder_for_each_value_of_a_multiplexer() {
     assert_eq!(out, [[3, 0xFF], [1, 8], [1, 4]]);
 }
 
+/// Found by the fuzz target: such a multiplexer has no lane, and was encoded without a look at what depends on it.
+#[test]
+fn a_multiplexer_in_two_words() {
+    let m = message(
+        17,
+        [
+            Signal::new("mux", 56, 20).with_multiplexer(),
+            Signal::new("one", 0, 8).with_multiplexed(Multiplexed::new("mux", [(1, 1)])),
+        ],
+    );
+    let list = [0, 1].map(|place| m.indexed_signals().nth(place).unwrap().0);
+    assert!(all_interfaces(&m, &list, &[1.0, 5.0]).is_ok());
+    assert!(matches!(all_interfaces(&m, &list, &[0.0, 5.0]), Err(EncodeError::Contradiction { .. })));
+}
+
 #[test]
 fn a_signal_that_is_never_present() {
     let m = message(
@@ -422,7 +438,7 @@ fn a_signal_that_is_never_present() {
     let mut long = [0; 2];
     m.encode_onto(&[("gone", 5)], &mut long).unwrap();
     assert_eq!(long, [5, 1]);
-    m.encoder(&["gone"]).map_or((), |encoder| encoder.encode_onto(&[6.0], &mut long).unwrap());
+    assert!(matches!(m.encoder(&["gone"]), Err(EncodeError::Outside { .. })));
 }
 
 #[test]
@@ -457,7 +473,7 @@ fn steps_are_refused_where_that_is_asked_for() {
     let error =
         batch.encode(&[0, 1, 1], &[0.25, 8.0, 0.1, 0.3, 8.0, 0.1, 0.25, 8.0, 0.1], |_| ()).unwrap_err();
     assert_eq!((error.frame, error.value), (2, 6));
-    assert!(matches!(error.cause, EncodeError::OffGrid { .. }));
+    assert!(matches!(*error.cause, EncodeError::OffGrid { .. }));
     assert_eq!(Steps::default(), Steps::Round);
 }
 
@@ -526,7 +542,7 @@ fn a_batch_says_where_it_ended() {
     let mut seen = 0;
     let error = batch.encode(&[0, 1, 7], &[1.0, 2.0, 3.0], |_| seen += 1).unwrap_err();
     assert_eq!((error.frame, error.value, seen), (2, 2, 2));
-    assert_eq!(error.cause, EncodeError::UnknownEncoder { number: 7 });
+    assert_eq!(*error.cause, EncodeError::UnknownEncoder { number: 7 });
     let error = batch.encode(&[0, 1, 1], &[1.0, 2.0], |_| ()).unwrap_err();
     assert_eq!(error.to_string(), "frame 2: M: 1 signals to encode, and 0 values");
     assert_eq!(batch.encode(&[1], &[2.0, 3.0], |frame| assert_eq!(frame.message().name(), "M")), Ok(1));

@@ -12,8 +12,8 @@ use super::bits::Steps;
 use super::encoder::{Encoder, List};
 use super::error::EncodeError;
 use super::piece::WORDS;
-use super::plan::{Kind, MAX_CHUNKS, Plan, Step};
-use super::run::{Long, Scratch, short};
+use super::plan::{Kind, Plan, Step, Target};
+use super::run::{Long, short};
 use crate::model::message::Message;
 
 /// A frame that was encoded.
@@ -49,7 +49,7 @@ pub struct BatchEncodeError {
     /// The place of its first value.
     pub value: usize,
     /// Why it was refused.
-    pub cause: EncodeError,
+    pub cause: Box<EncodeError>,
 }
 
 impl fmt::Display for BatchEncodeError {
@@ -60,7 +60,7 @@ impl fmt::Display for BatchEncodeError {
 
 impl core::error::Error for BatchEncodeError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.cause)
+        Some(&*self.cause)
     }
 }
 
@@ -68,7 +68,8 @@ impl core::error::Error for BatchEncodeError {
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 struct Entry<'m> {
-    steps: Vec<Step>,
+    steps: Box<[Step]>,
+    targets: Box<[Target]>,
     /// What is the same in every frame, of a short plan.
     base: u64,
     signals: u32,
@@ -117,13 +118,17 @@ pub struct BatchEncoder<'m> {
 impl<'m> BatchEncoder<'m> {
     /// Compiles encoders together; frames name them by their place in this list.
     pub fn new(encoders: impl IntoIterator<Item = Encoder<'m>>) -> Self {
-        let mut entries: Vec<Entry<'m>> = encoders.into_iter().map(Entry::new).collect();
+        let mut encoders: Vec<Encoder<'m>> = encoders.into_iter().collect();
+        let short = |encoder: &&mut Encoder<'m>| encoder.plan.kind == Kind::Short;
+        let wide =
+            encoders.iter_mut().filter(|encoder| short(encoder) && encoder.plan.steps.len() > 1).count();
         // Dense messages do two steps at once, so that the number of steps seldom varies.
-        let wide = entries.iter().filter(|entry| entry.steps.len() > 1).count();
-        let floor = if wide * 10 > entries.len() { 2 } else { 1 };
-        for entry in entries.iter_mut().filter(|entry| entry.steps.len() < floor) {
-            entry.steps.resize(floor, Step::default());
+        let floor = if wide * 10 > encoders.len() { 2 } else { 1 };
+        for encoder in encoders.iter_mut().filter(short) {
+            let steps = encoder.plan.steps.len().max(floor);
+            encoder.plan.steps.resize(steps, Step::default());
         }
+        let entries: Vec<Entry<'m>> = encoders.into_iter().map(Entry::new).collect();
         Self {
             floor,
             refuses: entries.iter().any(|entry| entry.encoder.list.steps == Steps::Refuse),
@@ -184,7 +189,6 @@ impl<'m> BatchEncoder<'m> {
         values: &[f64],
         mut sink: impl FnMut(EncodedFrame<'_>),
     ) -> Result<usize, BatchEncodeError> {
-        let mut scratch: Scratch = [[0; 8]; MAX_CHUNKS];
         let mut bytes = [0; 8 * WORDS];
         // Only messages longer than a frame need more.
         let mut beyond = if self.longest > bytes.len() { vec![0; self.longest] } else { Vec::new() };
@@ -209,7 +213,7 @@ impl<'m> BatchEncoder<'m> {
                     *first = (all | entry.base).to_le_bytes();
                     accepted
                 }
-                Kind::Long => entry.long::<EXACT>(rest, &mut scratch, &mut bytes),
+                Kind::Long => entry.long::<EXACT>(rest, &mut bytes),
                 Kind::Careful => false,
             };
             let payload = if accepted {
@@ -232,14 +236,15 @@ impl<'m> BatchEncoder<'m> {
 /// A frame that is refused.
 #[cold]
 fn refuse(frame: usize, value: usize, cause: EncodeError) -> BatchEncodeError {
-    BatchEncodeError { frame, value, cause }
+    BatchEncodeError { frame, value, cause: Box::new(cause) }
 }
 
 impl<'m> Entry<'m> {
     fn new(mut encoder: Encoder<'m>) -> Self {
         let length = encoder.list.message.length();
         Self {
-            steps: core::mem::take(&mut encoder.plan.steps),
+            steps: core::mem::take(&mut encoder.plan.steps).into(),
+            targets: core::mem::take(&mut encoder.plan.targets).into(),
             base: encoder.plan.base[0],
             // More signals than that do not fit any list of values.
             signals: u32::try_from(encoder.list.len()).unwrap_or(u32::MAX),
@@ -253,17 +258,13 @@ impl<'m> Entry<'m> {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
-    fn long<const EXACT: bool>(
-        &self,
-        values: &[f64],
-        scratch: &mut Scratch,
-        bytes: &mut [u8; 8 * WORDS],
-    ) -> bool {
-        let Plan { chunks, parts, spills, singles, base, .. } = &self.encoder.plan;
-        let List { message, steps, .. } = self.encoder.list;
+    fn long<const EXACT: bool>(&self, values: &[f64], bytes: &mut [u8; 8 * WORDS]) -> bool {
+        let Plan { singles, base, .. } = &self.encoder.plan;
+        let List { message, steps: rounding, .. } = self.encoder.list;
+        let Self { steps, targets, .. } = self;
         let mut words = *base;
-        let long = Long { chunks, parts, spills, singles, message, steps };
-        let accepted = long.run::<EXACT>(values, self.tolerance, scratch, &mut words);
+        let long = Long { steps, targets, singles, message, rounding };
+        let accepted = long.run::<EXACT>(values, self.tolerance, &mut words);
         for (bytes, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(words) {
             *bytes = word.to_le_bytes();
         }

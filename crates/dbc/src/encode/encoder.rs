@@ -9,14 +9,11 @@ use alloc::vec::Vec;
 use super::bits::{OFF_GRID, Steps};
 use super::error::EncodeError;
 use super::given::{Given, GivenList};
-use super::lanes::LANES;
-use super::plan::{Kind, MAX_CHUNKS, Plan, word};
-use super::run::{Long, Scratch, short};
+use super::piece::WORDS;
+use super::plan::{Kind, Plan, word};
+use super::run::{Long, short};
 use super::value::{SignalKey, Value};
 use crate::model::message::{Message, SignalIndex};
-
-/// The chunks of most messages.
-const FEW: usize = 4;
 
 /// A message and which of its signals are given, in which order.
 #[derive(Clone, Debug)]
@@ -229,7 +226,7 @@ impl<'m> Encoder<'m> {
 
     /// The bits of the values in their places; `None` where these go the long way.
     #[inline]
-    fn words(&self, values: &[f64]) -> Option<[u64; 8]> {
+    fn words(&self, values: &[f64]) -> Option<[u64; WORDS]> {
         if self.plan.kind == Kind::Careful {
             return None;
         }
@@ -241,7 +238,7 @@ impl<'m> Encoder<'m> {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
-    fn run<S>(&self, _simd: S, values: &[f64]) -> Option<[u64; 8]> {
+    fn run<S>(&self, _simd: S, values: &[f64]) -> Option<[u64; WORDS]> {
         match self.list.steps {
             Steps::Round => self.run_steps::<false>(values),
             Steps::Refuse => self.run_steps::<true>(values),
@@ -250,10 +247,11 @@ impl<'m> Encoder<'m> {
 
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
-    fn run_steps<const EXACT: bool>(&self, values: &[f64]) -> Option<[u64; 8]> {
-        let Plan { steps, chunks, parts, spills, singles, .. } = &self.plan;
+    fn run_steps<const EXACT: bool>(&self, values: &[f64]) -> Option<[u64; WORDS]> {
+        let Plan { steps, targets, singles, .. } = &self.plan;
+        let List { message, steps: rounding, .. } = self.list;
         let tolerance = self.list.tolerance();
-        let mut words = [0; 8];
+        let mut words = [0; WORDS];
         if self.plan.kind == Kind::Short {
             let (all, accepted) = short::<EXACT, 0>(steps, values, tolerance);
             if let Some(word) = words.first_mut() {
@@ -261,16 +259,8 @@ impl<'m> Encoder<'m> {
             }
             return accepted.then_some(words);
         }
-        let long =
-            Long { chunks, parts, spills, singles, message: self.list.message, steps: self.list.steps };
-        // Most messages have few signals.
-        let accepted = if chunks.len() <= FEW {
-            long.run::<EXACT>(values, tolerance, &mut [[0; LANES]; FEW], &mut words)
-        } else {
-            let mut scratch: Scratch = [[0; LANES]; MAX_CHUNKS];
-            long.run::<EXACT>(values, tolerance, &mut scratch, &mut words)
-        };
-        accepted.then_some(words)
+        let long = Long { steps, targets, singles, message, rounding };
+        long.run::<EXACT>(values, tolerance, &mut words).then_some(words)
     }
 }
 

@@ -155,18 +155,16 @@ impl Message {
     /// Why there is no such value.
     pub(super) fn impossible(&self, needs: &[Need]) -> EncodeError {
         let mut never = needs.iter().map(|need| (need, self.smallest(need.multiplexer, &[*need], 0)));
-        match never.find(|(_, value)| value.is_none()).map(|(need, _)| need) {
-            Some(need) => EncodeError::NeverPresent {
+        if let Some((need, _)) = never.find(|(_, value)| value.is_none()) {
+            return EncodeError::NeverPresent {
                 signal: self.signal_name(need.origin),
                 multiplexer: self.signal_name(need.multiplexer),
-            },
-            None => {
-                let first = needs.first().copied().unwrap_or_default();
-                let value = self.values(&first).first().map_or(0, |range| range.0);
-                let other = needs.iter().find(|need| !contains(self.values(need), value));
-                self.contradiction(other.unwrap_or(&first), value)
-            }
+            };
         }
+        let first = needs.first().copied().unwrap_or_default();
+        let value = self.values(&first).first().map_or(0, |range| range.0);
+        let other = needs.iter().find(|need| !contains(self.values(need), value));
+        self.contradiction(other.unwrap_or(&first), value)
     }
 
     fn contradiction(&self, need: &Need, value: u64) -> EncodeError {

@@ -35,9 +35,9 @@ impl Piece {
 
     /// The same piece with the word the other way round; `None` where it has bits of several bytes.
     pub(super) fn turned(self) -> Option<Self> {
-        let byte = 0xFF << (self.left & 56);
+        let byte = 0xFF << (self.left & !7);
         let within = self.right == 0 && self.mask & !byte == 0;
-        within.then(|| Self { big: !self.big, left: self.left ^ 56, mask: self.mask.swap_bytes(), ..self })
+        within.then(|| Self { big: !self.big, left: self.left ^ 0x38, mask: self.mask.swap_bytes(), ..self })
     }
 
     /// The mask, first byte below.
@@ -105,6 +105,7 @@ pub(super) fn write(signal: &Signal, payload: &mut [u8], bits: u64) -> Option<()
 mod tests {
     use super::*;
     use crate::plan::Plan;
+    use alloc::vec::Vec;
 
     #[test]
     fn pieces_write_what_a_field_writes() {
@@ -137,8 +138,7 @@ mod tests {
                             assert_eq!(turned.place(junk), piece.place(junk), "{start} {length} {big}");
                         }
                     }
-                    let ours: alloc::vec::Vec<u8> =
-                        words.iter().flat_map(|word| word.to_le_bytes()).collect();
+                    let ours: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
                     assert_eq!(ours, want, "{start} {length} {big}");
                 }
             }

@@ -18,43 +18,36 @@ use crate::model::message::Message;
 use crate::model::signal::Signal;
 use crate::plan::{Field, contains};
 
-/// The most chunks of a plan.
-pub(super) const MAX_CHUNKS: usize = 32;
+/// The most signals of a plan.
+const MAX_SIGNALS: usize = 256;
 
 /// How much there is to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// One word, and one byte order: steps.
+    /// One word, and one byte order, and lanes hold everything.
     Short,
-    /// Several words, both byte orders, or signals that lanes cannot hold: chunks and parts.
+    /// Several words, both byte orders, or signals that lanes cannot hold: each step has its target.
     Long,
     /// Every frame goes the long way.
     #[default]
     Careful,
 }
 
-/// Eight signals of one word.
+/// Up to eight signals of one word, of eight that follow one another in the list.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Step {
     pub(super) chunk: Chunk,
     pub(super) places: Places,
 }
 
-/// Where bits of a chunk go in one word.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Part {
-    pub(super) places: Places,
-    pub(super) chunk: u8,
+/// Where a step takes its values and puts its bits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Target {
+    /// The place of its first value in the list.
+    pub(super) from: u16,
     pub(super) word: u8,
     /// The word is meant with its first byte on top.
     pub(super) big: bool,
-}
-
-/// The high bits of a lane's signal, in the word beside that of its low bits.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Spill {
-    pub(super) place: u32,
-    pub(super) piece: Piece,
 }
 
 /// A signal that lanes cannot hold.
@@ -72,9 +65,8 @@ pub(super) struct Plan {
     /// Of a short plan: its word is meant with its first byte on top.
     pub(super) big: bool,
     pub(super) steps: Vec<Step>,
-    pub(super) chunks: Vec<Chunk>,
-    pub(super) parts: Vec<Part>,
-    pub(super) spills: Vec<Spill>,
+    /// By step, in every plan.
+    pub(super) targets: Vec<Target>,
     pub(super) singles: Vec<Single>,
     /// Start values and multiplexers, in words with their first byte below, without the bits of the list.
     pub(super) base: [u64; WORDS],
@@ -98,7 +90,9 @@ impl Plan {
     /// Compiles a list of positions, of which none is there twice.
     pub(super) fn compile(message: &Message, list: &[u32]) -> Result<Self, EncodeError> {
         let mut given = GivenList::new();
-        list.iter().for_each(|position| given.push(Given::new(*position, 0)));
+        for position in list {
+            given.push(Given::new(*position, 0));
+        }
         message.sort(given.as_mut_slice())?;
         let settled = message.settle(given.as_mut_slice())?;
         let Some(mut places) = settled.then(|| message.places(list)).flatten() else {
@@ -125,7 +119,7 @@ impl Plan {
             let chosen = plan_bits(given.as_slice(), place, message);
             place.bounds = place.bounds_with(chosen);
             // Beside its one value a multiplexer needs checks that only the long way makes.
-            if chosen.is_some() && place.bounds.is_none() {
+            if chosen.is_some() && (place.bounds.is_none() || place.pieces.1.is_some()) {
                 return Ok(Self::default());
             }
         }
@@ -148,44 +142,43 @@ impl Plan {
     }
 
     fn lay_out(&mut self, places: &[Place<'_>], one_word: bool) {
-        for (chunk, group) in (0_u8..).zip(places.chunks(LANES)) {
-            self.chunks.push(chunk_of(group));
-            for at in 0..group.len() {
-                self.lay_out_one(chunk, at, group);
+        for (at, place) in (0_u16..).zip(places) {
+            let (low, high) = place.pieces;
+            match place.bounds {
+                Some(bounds) if high.is_none() => self.lay_out_one(at, place.signal, low, bounds),
+                // Two words, or no lane at all.
+                _ => {
+                    let pieces = [low, high.unwrap_or_default()];
+                    self.singles.push(Single { place: at.into(), position: place.position, pieces });
+                }
             }
         }
         let one_order =
-            self.parts.iter().all(|part| self.parts.first().is_some_and(|first| first.big == part.big));
-        let lanes_alone = self.spills.is_empty() && self.singles.is_empty();
-        self.kind = Kind::Long;
-        // A chunk has a part for each word and byte order, which is here one.
-        if one_word && one_order && lanes_alone && self.parts.len() == self.chunks.len() {
-            self.kind = Kind::Short;
-            self.big = self.parts.first().is_some_and(|part| part.big);
-            let pairs = self.chunks.drain(..).zip(self.parts.drain(..));
-            self.steps = pairs.map(|(chunk, part)| Step { chunk, places: part.places }).collect();
-        }
+            self.targets.iter().all(|target| Some(target.big) == self.targets.first().map(|t| t.big));
+        let short = one_word && one_order && self.singles.is_empty();
+        self.kind = if short { Kind::Short } else { Kind::Long };
+        self.big = self.targets.first().is_some_and(|target| target.big);
     }
 
-    fn lay_out_one(&mut self, chunk: u8, at: usize, group: &[Place<'_>]) {
-        let Some(place) = group.get(at) else { return };
-        let Ok(number) = u32::try_from(usize::from(chunk) * LANES + at) else { return };
-        let (low, high) = place.pieces;
-        if place.bounds.is_none() {
-            let pieces = [low, high.unwrap_or_default()];
-            self.singles.push(Single { place: number, position: place.position, pieces });
-            return;
+    /// Gives a signal a lane of a step that reaches it, or of a new one.
+    fn lay_out_one(&mut self, at: u16, signal: &Signal, piece: Piece, (low, high): (f64, f64)) {
+        let reaches = |target: &Target| {
+            let near = at.checked_sub(target.from).is_some_and(|lane| usize::from(lane) < LANES);
+            near && target.word == piece.word && target.big == piece.big
+        };
+        let found = self.targets.iter().rposition(reaches).unwrap_or(self.targets.len());
+        if found == self.targets.len() {
+            self.targets.push(Target { from: at, word: piece.word, big: piece.big });
+            self.steps.push(Step::default());
         }
-        let same = |part: &Part| part.chunk == chunk && part.word == low.word && part.big == low.big;
-        let found = self.parts.iter().position(same).unwrap_or(self.parts.len());
-        if found == self.parts.len() {
-            self.parts.push(Part { chunk, word: low.word, big: low.big, ..Part::default() });
-        }
-        if let Some(part) = self.parts.get_mut(found) {
-            put(&mut part.places.shift, at, low.left.into());
-            put(&mut part.places.mask, at, low.mask);
-        }
-        self.spills.extend(high.map(|piece| Spill { place: number, piece }));
+        let (Some(target), Some(step)) = (self.targets.get(found), self.steps.get_mut(found)) else { return };
+        let lane = usize::from(at - target.from);
+        put(&mut step.chunk.offset, lane, signal.offset);
+        put(&mut step.chunk.factor, lane, signal.factor);
+        put(&mut step.chunk.low, lane, low);
+        put(&mut step.chunk.high, lane, high);
+        put(&mut step.places.shift, lane, piece.left.into());
+        put(&mut step.places.mask, lane, piece.mask);
     }
 }
 
@@ -207,18 +200,6 @@ fn turn(places: &mut [Place<'_>]) {
 fn plan_bits(given: &[Given], place: &Place<'_>, message: &Message) -> Option<u64> {
     let dependents = !message.plan.defined(place.position as usize).is_empty();
     dependents.then(|| multiplex::find(given, place.position)).flatten()
-}
-
-fn chunk_of(group: &[Place<'_>]) -> Chunk {
-    let mut chunk = Chunk::default();
-    for (at, place) in group.iter().enumerate() {
-        let Some((low, high)) = place.bounds else { continue };
-        put(&mut chunk.offset, at, place.signal.offset);
-        put(&mut chunk.factor, at, place.signal.factor);
-        put(&mut chunk.low, at, low);
-        put(&mut chunk.high, at, high);
-    }
-    chunk
 }
 
 fn put<T>(lanes: &mut [T; LANES], at: usize, value: T) {
@@ -266,7 +247,7 @@ impl Message {
 
     /// The listed signals, where words hold them all.
     fn places(&self, list: &[u32]) -> Option<Vec<Place<'_>>> {
-        if self.length() > WORDS * 8 || list.len() > MAX_CHUNKS * LANES {
+        if self.length() > WORDS * 8 || list.len() > MAX_SIGNALS {
             return None;
         }
         let place = |position: &u32| {

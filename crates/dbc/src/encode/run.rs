@@ -6,13 +6,10 @@
 use core::array::from_fn;
 
 use super::bits::{self, Steps};
-use super::lanes::{Chunk, LANES, eight, together};
+use super::lanes::{LANES, eight, together};
 use super::piece::WORDS;
-use super::plan::{MAX_CHUNKS, Part, Single, Spill, Step};
+use super::plan::{Single, Step, Target};
 use crate::model::message::Message;
-
-/// Room for the bits of all lanes of a frame.
-pub(super) type Scratch = [[u64; LANES]; MAX_CHUNKS];
 
 /// Some steps whether they are wanted or not, then the rest, all in one word, and whether all values are accepted.
 #[inline(always)]
@@ -54,50 +51,35 @@ fn one<const EXACT: bool>(
     (from_fn(|lane| lanes[lane] | placed[lane]), from_fn(|lane| refused[lane] | outside[lane]))
 }
 
-/// The lanes of a plan, and what they leave over.
+/// A plan of several words.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Long<'a> {
-    pub(super) chunks: &'a [Chunk],
-    pub(super) parts: &'a [Part],
-    pub(super) spills: &'a [Spill],
+    pub(super) steps: &'a [Step],
+    pub(super) targets: &'a [Target],
     pub(super) singles: &'a [Single],
     pub(super) message: &'a Message,
-    pub(super) steps: Steps,
+    pub(super) rounding: Steps,
 }
 
 impl Long<'_> {
-    /// All chunks, then all parts, into words with their first byte below.
+    /// All steps, into words with their first byte below; whether all values are accepted.
     #[inline(always)]
-    #[expect(clippy::indexing_slicing, reason = "the lanes of arrays of that length")]
     #[expect(clippy::inline_always, reason = "it must take on the caller's instruction set")]
     pub(super) fn run<const EXACT: bool>(
         &self,
         values: &[f64],
         tolerance: f64,
-        scratch: &mut [[u64; LANES]],
         words: &mut [u64; WORDS],
     ) -> bool {
         let mut refused = [0; LANES];
-        let mut from = 0;
-        for (chunk, slot) in self.chunks.iter().zip(scratch.iter_mut()) {
-            let mut room = [0.0; LANES];
-            let (bits, outside) = chunk.round::<EXACT>(eight(values, from, &mut room), tolerance);
-            *slot = bits;
-            refused = from_fn(|lane| refused[lane] | outside[lane]);
-            from += LANES;
-        }
-        for part in self.parts {
-            let Some(bits) = scratch.get(usize::from(part.chunk)) else { return false };
-            let all = together(&part.places.put(bits));
-            let all = if part.big { all.swap_bytes() } else { all };
-            if let Some(word) = words.get_mut(usize::from(part.word)) {
+        for (step, target) in self.steps.iter().zip(self.targets) {
+            let from = usize::from(target.from);
+            let lanes;
+            (lanes, refused) = one::<EXACT>(step, values, from, tolerance, [0; LANES], refused);
+            let all = together(&lanes);
+            let all = if target.big { all.swap_bytes() } else { all };
+            if let Some(word) = words.get_mut(usize::from(target.word)) {
                 *word |= all;
-            }
-        }
-        for spill in self.spills {
-            let bits = scratch.as_flattened().get(spill.place as usize).copied().unwrap_or(0);
-            if let Some(word) = words.get_mut(usize::from(spill.piece.word)) {
-                *word |= spill.piece.place(bits);
             }
         }
         together(&refused) == 0 && (self.singles.is_empty() || self.fill(values, words))
@@ -113,7 +95,7 @@ impl Long<'_> {
             let Some(((signal, field), value)) = known.zip(values.get(single.place as usize)) else {
                 return false;
             };
-            let Ok(bits) = bits::of_double(signal, field, *value, self.steps) else { return false };
+            let Ok(bits) = bits::of_double(signal, field, *value, self.rounding) else { return false };
             for piece in single.pieces {
                 if let Some(word) = words.get_mut(usize::from(piece.word)) {
                     *word |= piece.place(bits);

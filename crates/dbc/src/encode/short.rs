@@ -28,12 +28,12 @@ impl<T: Copy + Default, const N: usize> Short<T, N> {
 
     #[inline]
     pub(super) fn push(&mut self, element: T) {
-        if self.heap.is_empty() {
-            if let Some(slot) = self.stack.get_mut(self.length) {
-                *slot = element;
-                self.length += 1;
-                return;
-            }
+        if self.heap.is_empty()
+            && let Some(slot) = self.stack.get_mut(self.length)
+        {
+            *slot = element;
+            self.length += 1;
+            return;
         }
         self.spill(element);
     }
@@ -63,13 +63,13 @@ impl<T: Copy + Default, const N: usize> Short<T, N> {
 
 #[cfg(test)]
 mod tests {
-    use super::Short;
+    use super::*;
 
     #[test]
     fn grows_beyond_the_stack() {
         let mut list = Short::<u32, 4>::new();
         for at in 0..10 {
-            assert_eq!(list.as_slice(), (0..at).collect::<alloc::vec::Vec<_>>());
+            assert_eq!(list.as_slice(), (0..at).collect::<Vec<_>>());
             list.push(at);
         }
         list.as_mut_slice().sort_unstable_by_key(|at| core::cmp::Reverse(*at));
