@@ -27,12 +27,11 @@ fn main() -> ExitCode {
     let traffic = Traffic::<ClassicFrame>::new(&database, Order::Random, FRAMES);
     for _ in 0..times {
         match name.as_str() {
-            "rows" | "columns" => break,
+            "rows" | "columns" | "encoder" | "encodes" => break,
             "frames" => one_by_one(&database, &traffic),
             "signal" => one_signal(&database, &traffic),
             "lookup" => look_up(&database, &traffic),
             "encode" => encode(&database),
-            "encoder" | "encodes" => break,
             "load" => drop(black_box(Options::new().load(TEXT.as_bytes()).expect("it loads"))),
             _ => {
                 eprintln!("no loop {name}");
@@ -111,7 +110,7 @@ fn encode(database: &Database) {
 fn encoders(name: &str, times: usize, database: &Database) {
     let all: Vec<_> =
         database.messages().iter().filter_map(|message| message.encoder_of_all().ok()).collect();
-    let frames: Vec<u32> = (0..all.len() as u32).cycle().take(FRAMES).collect();
+    let frames: Vec<u32> = (0..).take(all.len()).cycle().take(FRAMES).collect();
     let values: Vec<f64> =
         frames.iter().flat_map(|frame| all[*frame as usize].message().signals()).map(in_range).collect();
     let batch = BatchEncoder::new(all.iter().cloned());
