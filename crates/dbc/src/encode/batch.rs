@@ -87,7 +87,7 @@ struct Entry<'m> {
 /// Each frame names its encoder by number, and the values of all frames follow one another. One encoder serves each set of signals that is sent
 /// together: of a multiplexed message, one for each value of its multiplexer.
 ///
-/// Floats, signals longer than 51 bits, and values that lie outside the range but have a label are encoded one by one; messages longer than 64 bytes,
+/// Floats, signals longer than 51 bits or across a border of eight bytes, and values outside the range that have a label go one by one; messages longer than 64 bytes,
 /// and lists with a multiplexer that may have several values, take the long way as a whole; everything else goes in lanes of eight.
 ///
 /// ```
