@@ -6,6 +6,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::format_collect,
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::cast_precision_loss
@@ -85,6 +87,27 @@ fn noise_of_words_is_read_in_time() {
         Err(error) => assert_eq!(error.kind(), LoadErrorKind::UnexpectedEnd),
     }
     assert!(ratio < 40.0, "{ratio}");
+}
+
+/// What takes the most memory for a byte of the file: one short thing after another.
+#[test]
+fn dense_statements() {
+    let head = "BU_: A\nBO_ 1 M: 8 A\n SG_ S : 0|8@1+ (1,0) [0|0] \"\" A\n";
+    let messages: String = (2..12_000).map(|id| format!("BO_ {id} M:8 A\n")).collect();
+    let names: String = (0..50_000).map(|n| format!(" {n:x}")).collect();
+    for text in [
+        format!("{head}VAL_ 1 S {};\n", "0\"\"".repeat(100_000)),
+        format!("{head}BA_DEF_ \"E\" ENUM {}\"\";\n", "\"\",".repeat(100_000)),
+        format!("{head}SG_MUL_VAL_ 1 S S {}9-9;\n", "0-1,".repeat(75_000)),
+        format!("{head}{messages}"),
+        format!("{head}BU_:{names}\n"),
+        format!("{head}{}", "CM_ \"\";".repeat(40_000)),
+        format!("{head}{}", " SG_ T:0|8@1+(1,0)[0|0]\"\"A\n".repeat(10_000)),
+    ] {
+        let (loaded, ratio) = measured(text.as_bytes());
+        assert!(loaded.is_ok());
+        assert!(ratio < 350.0, "{ratio}: {}", &text[60..90]);
+    }
 }
 
 /// One line of ten megabytes: what is said of a statement must not look at the whole line each time.

@@ -31,16 +31,21 @@ pub extern "C" fn proof(payload: &mut [u8; 8]) -> i32 {
     if speed != Number::Float(1000.0) {
         return 5;
     }
-    let given = [("Speed", Value::Physical(Number::Float(2000.0))), ("Heat", Value::Physical(Number::Integer(60)))];
+    let given =
+        [("Speed", Value::Physical(Number::Float(2000.0))), ("Heat", Value::Physical(Number::Integer(60)))];
     match message.encode(&given) {
         Ok(bytes) if bytes.len() == 8 => payload.copy_from_slice(&bytes),
         _ => return 6,
     }
-    let Ok(own) = coachwork_dbc::Message::builder("Own", message.id(), 8).signal(Signal::new("S", 0, 64)).build() else {
+    let Ok(own) =
+        coachwork_dbc::Message::builder("Own", message.id(), 8).signal(Signal::new("S", 0, 64)).build()
+    else {
         return 7;
     };
     let written = Database::builder().message(own).build().to_dbc();
-    if Database::parse(&written).map(|read| read.messages().len()) != Ok(1) || message.id().to_string() != "100" {
+    if Database::parse(&written).map(|read| read.messages().len()) != Ok(1)
+        || message.id().to_string() != "100"
+    {
         return 8;
     }
     0
