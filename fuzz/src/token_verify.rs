@@ -113,7 +113,7 @@ fn is_grant(payload: &[u8]) -> bool {
 }
 
 fn grant(value: Value) -> Option<()> {
-    let [exp, nbf, iat, cti, ours] = entries(value, [4, 5, 6, 7, -65537])?;
+    let [exp, nbf, iat, cti, status, ours] = entries(value, [4, 5, 6, 7, 65535, -65537])?;
     let time = |value: Option<Value>| match value.map(integer) {
         None => Some(None),
         Some(seconds) => seconds.filter(|seconds| (0..=LAST).contains(seconds)).map(Some),
@@ -122,7 +122,12 @@ fn grant(value: Value) -> Option<()> {
     let id = cti?.into_bytes().ok()?;
     let starts = nbf.unwrap_or(iat);
     let in_order = nbf.is_none_or(|nbf| nbf > iat) && exp.is_none_or(|exp| exp > starts);
-    let [vehicle, features, sequence, owner, grace] = entries(ours?, [1, 2, 3, 4, 5])?;
+    let [vehicle, features, sequence, owner, grace, kind, offline, regions, plan, because, scopes] =
+        entries(ours?, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])?;
+    let has_status = status.is_some();
+    if let Some(status) = status {
+        place(status)?;
+    }
     let vehicle = vehicle?.into_bytes().ok()?;
     let names = features?
         .into_array()
@@ -130,23 +135,67 @@ fn grant(value: Value) -> Option<()> {
         .into_iter()
         .map(|name| name.into_text().ok())
         .collect::<Option<Vec<_>>>()?;
-    let named = names.iter().all(|name| {
-        (1..=64).contains(&name.len())
-            && name.bytes().all(|byte| b"abcdefghijklmnopqrstuvwxyz0123456789._-".contains(&byte))
-    });
+    let named = names.iter().all(|name| is_name(name));
     let count = |value: Option<Value>, range: std::ops::RangeInclusive<i128>| match value.map(integer) {
         None => Some(None),
         Some(number) => number.filter(|number| range.contains(number)).map(Some),
     };
-    count(sequence, 1..=i128::from(u64::MAX))?;
+    let sequence = count(sequence, 1..=i128::from(u64::MAX))?;
     count(owner, 0..=i128::from(u32::MAX))?;
     let grace = count(grace, 1..=LAST)?;
+    let kind = count(kind, 1..=3)?;
+    let offline = count(offline, 1..=LAST)?;
+    let because = count(because, 1..=7)?;
+    let fits = (exp.is_some() || (kind.is_none() && offline.is_none()))
+        && (offline.is_none() || has_status)
+        && (because.is_none() || sequence.is_some());
+    let capitals = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    let well_named = list(regions, 256)?.iter().all(|region| capitals(region))
+        && plan.map(Value::into_text).is_none_or(|plan| plan.is_ok_and(|plan| is_name(&plan)))
+        && list(scopes, 64)?.iter().all(|scope| is_scope(scope));
+    if !fits || !well_named {
+        return None;
+    }
     let ends = match (exp, grace) {
         (None, Some(_)) => return None,
         (exp, grace) => exp.unwrap_or(0) + grace.unwrap_or(0),
     };
     let well_formed = (1..=16).contains(&id.len()) && vehicle.len() == 16 && !names.is_empty() && named;
     (in_order && well_formed && names.is_sorted_by(|a, b| a < b) && ends <= LAST).then_some(())
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| b"abcdefghijklmnopqrstuvwxyz0123456789._-".contains(&byte))
+}
+
+/// Texts in ascending order; none where there is no list, and at least one where there is.
+fn list(value: Option<Value>, most: usize) -> Option<Vec<String>> {
+    let Some(value) = value else { return Some(vec![]) };
+    let texts: Option<Vec<_>> =
+        value.into_array().ok()?.into_iter().map(|text| text.into_text().ok()).collect();
+    texts.filter(|texts| (1..=most).contains(&texts.len()) && texts.is_sorted_by(|a, b| a < b))
+}
+
+fn is_scope(scope: &str) -> bool {
+    let paths = match scope.strip_prefix("read").or_else(|| scope.strip_prefix("actuate")) {
+        Some("") => return true,
+        Some(rest) => rest.strip_prefix(':'),
+        None => None,
+    };
+    scope.len() <= 256 && paths.is_some_and(|paths| coachwork_vehicle::Pattern::new(paths).is_ok())
+}
+
+fn place(status: Value) -> Option<()> {
+    let mut status = status.into_map().ok().filter(|map| map.len() == 1)?;
+    let (name, place) = status.pop()?;
+    let mut place = place.into_map().ok().filter(|map| map.len() == 2)?;
+    let ((uri_name, uri), (idx_name, idx)) = (place.pop()?, place.pop()?);
+    let named = [name.as_text()?, idx_name.as_text()?, uri_name.as_text()?] == ["status_list", "idx", "uri"];
+    let uri = uri.into_text().ok()?;
+    let printable = (1..=128).contains(&uri.len()) && uri.bytes().all(|byte| byte.is_ascii_graphic());
+    let index = integer(idx).filter(|index| (0..=i128::from(u32::MAX)).contains(index));
+    (named && printable && index.is_some()).then_some(())
 }
 
 /// The values of these keys, if the map has no others and has them in this order.

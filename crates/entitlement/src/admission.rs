@@ -13,8 +13,9 @@ use coachwork_vehicle::{Admission, Admitted, Clock, Credential, Error, ErrorKind
 use crate::car::Car;
 use crate::entitled::Entitled;
 use crate::entitlements::Entitlements;
-use crate::license::LicenseState;
+use crate::license::{Circumstances, LicenseState};
 use crate::policy::Policy;
+use crate::status::Standing;
 use crate::verify::Verifier;
 
 /// The most views that [`ByGrant`] remembers, to share them.
@@ -60,7 +61,8 @@ impl ByGrant {
             Credential::Token(token) => {
                 let grant =
                     self.verifier.verify(token).map_err(|why| denied("not a grant").caused_by(why))?;
-                match LicenseState::of(&grant, self.car, now) {
+                let standing = Standing::unknown(&grant);
+                match LicenseState::of(&grant, &standing, &Circumstances::of(self.car), now) {
                     LicenseState::OtherVehicle => return Err(denied("the grant is for another vehicle")),
                     LicenseState::Transferred => {
                         return Err(denied("the grant is for another owner of this vehicle"));

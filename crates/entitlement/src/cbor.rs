@@ -142,6 +142,10 @@ impl<'b> Reader<'b> {
         Err(self.malformed(expected))
     }
 
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// Nothing may follow.
     pub(crate) fn end(&self, expected: &'static str) -> Result<(), Malformed> {
         if self.rest.is_empty() { Ok(()) } else { Err(self.malformed(expected)) }

@@ -9,12 +9,17 @@ use crate::cbor::{Major, Malformed, Reader};
 use crate::feature::FeatureName;
 use crate::grant::{Grant, MAX_SECONDS};
 use crate::id::GrantId;
+use crate::scope::{MAX_SCOPES, Scope};
+use crate::status::{self, StatusRef};
+use crate::terms::{Because, Kind, Region};
 
 // Registered claims (RFC 8392 §4).
 const EXPIRES: u64 = 4;
 const NOT_BEFORE: u64 = 5;
 const ISSUED: u64 = 6;
 const ID: u64 = 7;
+/// Where the status is published (draft-ietf-oauth-status-list §6.3).
+const STATUS: u64 = 65535;
 /// Claim -65537, the first for private use, holds what is ours: written as `-1 - 65536`.
 const OURS: u64 = 65536;
 
@@ -24,11 +29,20 @@ const FEATURES: u64 = 2;
 const SEQUENCE: u64 = 3;
 const OWNER: u64 = 4;
 const GRACE: u64 = 5;
+const KIND: u64 = 6;
+const OFFLINE: u64 = 7;
+const REGIONS: u64 = 8;
+const PLAN: u64 = 9;
+const BECAUSE: u64 = 10;
+const SCOPES: u64 = 11;
+
+/// The most countries of a grant.
+const MAX_REGIONS: u64 = 256;
 
 /// Reads the claims of a grant.
 pub(crate) fn decode(payload: &[u8]) -> Result<Grant, Malformed> {
     let mut r = Reader::new(payload);
-    let claims = r.map("a map of 3 to 5 claims")?;
+    let claims = r.map("a map of 3 to 6 claims")?;
     let mut optional = 0;
 
     let expires = optional_claim(&mut r, EXPIRES, &mut optional)?;
@@ -52,19 +66,26 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Grant, Malformed> {
     let id = GrantId::new(r.bytes("a byte string")?)
         .map_err(|_| Malformed { at: at_id, expected: "an id of 1 to 16 bytes" })?;
 
+    let status = status(&mut r, &mut optional)?;
     r.negative(OURS, "claim -65537")?;
-    let mut ours = Ours::decode(&mut r)?;
+    let ours = Ours::decode(&mut r)?;
     r.end("the end of the payload")?;
     if claims != 3 + optional {
         return Err(Malformed { at: 0, expected: "the number of claims that follow" });
     }
     match expires {
         None if ours.grace > 0 => return Err(r.malformed("no grace without an expiry")),
+        None if ours.offline.is_some() => return Err(r.malformed("no offline allowance without an expiry")),
+        None if ours.kind.is_some() => return Err(r.malformed("no kind without an expiry")),
         Some(expires) if ours.grace > MAX_SECONDS - expires => {
             return Err(r.malformed("an end before the year 2262"));
         }
         _ => {}
     }
+    if ours.offline.is_some() && status.is_none() {
+        return Err(r.malformed("no offline allowance without a status (claim 65535)"));
+    }
+    let kind = ours.kind.unwrap_or(if expires.is_some() { Kind::Recurring } else { Kind::Perpetual });
     Ok(Grant {
         id,
         sequence: ours.sequence,
@@ -74,8 +95,34 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Grant, Malformed> {
         starts,
         expires,
         grace: ours.grace,
-        features: std::mem::take(&mut ours.features).into(),
+        features: ours.features.into(),
+        kind,
+        offline: ours.offline,
+        regions: ours.regions.into(),
+        plan: ours.plan,
+        because: ours.because,
+        scopes: ours.scopes.into(),
+        status,
     })
+}
+
+fn status(r: &mut Reader<'_>, present: &mut u64) -> Result<Option<StatusRef>, Malformed> {
+    if r.peek_unsigned() != Some(STATUS) {
+        return Ok(None);
+    }
+    r.unsigned("a claim")?;
+    *present += 1;
+    r.exactly(Major::Map, 1, "a map of status_list")?;
+    status::key(r, "status_list", "the key status_list")?;
+    r.exactly(Major::Map, 2, "a map of idx and uri")?;
+    status::key(r, "idx", "the key idx")?;
+    let at = r.position();
+    let index = u32::try_from(r.unsigned("a place in the list")?);
+    let index = index.map_err(|_| Malformed { at, expected: "a place below 2^32" })?;
+    status::key(r, "uri", "the key uri")?;
+    let at = r.position();
+    let place = StatusRef::new(r.text("a URI")?, index);
+    place.map(Some).map_err(|_| Malformed { at, expected: "a URI of 1 to 128 printable ASCII characters" })
 }
 
 struct Ours {
@@ -84,12 +131,18 @@ struct Ours {
     sequence: u64,
     owner: Option<OwnerEpoch>,
     grace: u64,
+    kind: Option<Kind>,
+    offline: Option<u64>,
+    regions: Vec<Region>,
+    plan: Option<FeatureName>,
+    because: Option<Because>,
+    scopes: Vec<Scope>,
 }
 
 impl Ours {
     fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
         let at = r.position();
-        let entries = r.map("a map of 2 to 5 entries")?;
+        let entries = r.map("a map of 2 to 11 entries")?;
         let mut optional = 0;
 
         r.exactly(Major::Unsigned, VEHICLE, "entry 1 (vehicle)")?;
@@ -108,14 +161,101 @@ impl Ours {
             )),
         };
         let grace = optional_count(r, GRACE, &mut optional)?;
-        if grace > MAX_SECONDS {
-            return Err(r.malformed("a grace below 2^33 seconds before this"));
+        let kind = match optional_entry(r, KIND, &mut optional)? {
+            None => None,
+            Some(number) => Some(kind(number).ok_or(r.malformed("a kind from 1 to 3 before this"))?),
+        };
+        let offline = Some(optional_count(r, OFFLINE, &mut optional)?).filter(|seconds| *seconds > 0);
+        if grace > MAX_SECONDS || offline.is_some_and(|seconds| seconds > MAX_SECONDS) {
+            return Err(r.malformed("times below 2^33 seconds before this"));
         }
+        let regions = regions(r, &mut optional)?;
+        let plan = plan(r, &mut optional)?;
+        let because = match optional_entry(r, BECAUSE, &mut optional)? {
+            None => None,
+            Some(number) => {
+                Some(Because::from_number(number).ok_or(r.malformed("a reason from 1 to 7 before this"))?)
+            }
+        };
+        if because.is_some() && sequence == 0 {
+            return Err(r.malformed("no reason to replace editions (10) in the first one"));
+        }
+        let scopes = scopes(r, &mut optional)?;
         if entries != 2 + optional {
             return Err(Malformed { at, expected: "the number of entries that follow" });
         }
-        Ok(Self { vehicle: VehicleId::opaque(vehicle), features, sequence, owner, grace })
+        let vehicle = VehicleId::opaque(vehicle);
+        Ok(Self { vehicle, features, sequence, owner, grace, kind, offline, regions, plan, because, scopes })
     }
+}
+
+fn kind(number: u64) -> Option<Kind> {
+    let at = usize::try_from(number.checked_sub(1)?).ok()?;
+    Kind::WRITTEN.get(at).copied()
+}
+
+/// Whether the next key is this one, which is then read and counted.
+fn present(r: &mut Reader<'_>, key: u64, present: &mut u64) -> Result<bool, Malformed> {
+    if r.peek_unsigned() != Some(key) {
+        return Ok(false);
+    }
+    *present += 1;
+    r.unsigned("an entry").map(|_| true)
+}
+
+fn regions(r: &mut Reader<'_>, optional: &mut u64) -> Result<Vec<Region>, Malformed> {
+    let mut regions: Vec<Region> = Vec::new();
+    if !present(r, REGIONS, optional)? {
+        return Ok(regions);
+    }
+    let at = r.position();
+    let count = r.array("an array of countries")?;
+    if !(1..=MAX_REGIONS).contains(&count) {
+        return Err(Malformed { at, expected: "1 to 256 countries" });
+    }
+    for _ in 0..count {
+        let at = r.position();
+        let region = r.text("a country")?.parse().ok();
+        let region = region.filter(|region| regions.last().is_none_or(|last| last < region));
+        regions.push(
+            region.ok_or(Malformed { at, expected: "countries of two capitals, ascending, none twice" })?,
+        );
+    }
+    Ok(regions)
+}
+
+fn plan(r: &mut Reader<'_>, optional: &mut u64) -> Result<Option<FeatureName>, Malformed> {
+    if !present(r, PLAN, optional)? {
+        return Ok(None);
+    }
+    let at = r.position();
+    let name = r.text("a plan's name")?.parse();
+    name.map(Some).map_err(|_| Malformed { at, expected: "a name of 1 to 64 of a-z, 0-9, '.', '_' and '-'" })
+}
+
+fn scopes(r: &mut Reader<'_>, optional: &mut u64) -> Result<Vec<Scope>, Malformed> {
+    let mut scopes = Vec::new();
+    if !present(r, SCOPES, optional)? {
+        return Ok(scopes);
+    }
+    let at = r.position();
+    let count = r.array("an array of scopes")?;
+    if !(1..=MAX_SCOPES as u64).contains(&count) {
+        return Err(Malformed { at, expected: "1 to 64 scopes" });
+    }
+    let mut last = "";
+    for _ in 0..count {
+        let at = r.position();
+        let text = r.text("a scope")?;
+        if text <= last {
+            return Err(Malformed { at, expected: "scopes in ascending order, none twice" });
+        }
+        last = text;
+        // Each scope has one spelling here.
+        let scope = text.parse::<Scope>().ok().filter(|scope| scope.to_string() == text);
+        scopes.push(scope.ok_or(Malformed { at, expected: "read or actuate, a colon and a path pattern" })?);
+    }
+    Ok(scopes)
 }
 
 fn features(r: &mut Reader<'_>) -> Result<Vec<FeatureName>, Malformed> {
@@ -187,7 +327,8 @@ pub(crate) fn encode(grant: &Grant) -> Vec<u8> {
         write_head(out, Major::Unsigned, value);
     };
     let later = grant.starts > grant.issued;
-    write_head(&mut out, Major::Map, 3 + u64::from(grant.expires.is_some()) + u64::from(later));
+    let optional = [grant.expires.is_some(), later, grant.status.is_some()];
+    write_head(&mut out, Major::Map, 3 + optional.into_iter().map(u64::from).sum::<u64>());
     if let Some(expires) = grant.expires {
         put(&mut out, EXPIRES, expires);
     }
@@ -197,17 +338,39 @@ pub(crate) fn encode(grant: &Grant) -> Vec<u8> {
     put(&mut out, ISSUED, grant.issued);
     write_head(&mut out, Major::Unsigned, ID);
     write_bytes(&mut out, grant.id.as_bytes());
+    if let Some(StatusRef { uri, index }) = &grant.status {
+        write_head(&mut out, Major::Unsigned, STATUS);
+        write_head(&mut out, Major::Map, 1);
+        write_text(&mut out, "status_list");
+        write_head(&mut out, Major::Map, 2);
+        write_text(&mut out, "idx");
+        write_head(&mut out, Major::Unsigned, u64::from(*index));
+        write_text(&mut out, "uri");
+        write_text(&mut out, uri);
+    }
 
     write_head(&mut out, Major::Negative, OURS);
-    let optional = [grant.sequence > 0, grant.owner.is_some(), grant.grace > 0];
+    let kind = grant.kind.number();
+    let optional = [
+        grant.sequence > 0,
+        grant.owner.is_some(),
+        grant.grace > 0,
+        kind > 0,
+        grant.offline.is_some(),
+        !grant.regions.is_empty(),
+        grant.plan.is_some(),
+        grant.because.is_some(),
+        !grant.scopes.is_empty(),
+    ];
     write_head(&mut out, Major::Map, 2 + optional.into_iter().map(u64::from).sum::<u64>());
     write_head(&mut out, Major::Unsigned, VEHICLE);
     write_bytes(&mut out, grant.vehicle.as_bytes());
-    write_head(&mut out, Major::Unsigned, FEATURES);
-    write_head(&mut out, Major::Array, grant.features.len() as u64);
-    for name in grant.features.iter() {
-        write_text(&mut out, name.as_str());
-    }
+    let texts = |out: &mut Vec<u8>, key: u64, texts: &mut dyn ExactSizeIterator<Item = String>| {
+        write_head(out, Major::Unsigned, key);
+        write_head(out, Major::Array, texts.len() as u64);
+        texts.for_each(|text| write_text(out, &text));
+    };
+    texts(&mut out, FEATURES, &mut grant.features.iter().map(ToString::to_string));
     if grant.sequence > 0 {
         put(&mut out, SEQUENCE, grant.sequence);
     }
@@ -216,6 +379,25 @@ pub(crate) fn encode(grant: &Grant) -> Vec<u8> {
     }
     if grant.grace > 0 {
         put(&mut out, GRACE, grant.grace);
+    }
+    if kind > 0 {
+        put(&mut out, KIND, kind);
+    }
+    if let Some(offline) = grant.offline {
+        put(&mut out, OFFLINE, offline);
+    }
+    if !grant.regions.is_empty() {
+        texts(&mut out, REGIONS, &mut grant.regions.iter().map(ToString::to_string));
+    }
+    if let Some(plan) = &grant.plan {
+        write_head(&mut out, Major::Unsigned, PLAN);
+        write_text(&mut out, plan.as_str());
+    }
+    if let Some(because) = grant.because {
+        put(&mut out, BECAUSE, u64::from(because.number()));
+    }
+    if !grant.scopes.is_empty() {
+        texts(&mut out, SCOPES, &mut grant.scopes.iter().map(ToString::to_string));
     }
     out
 }

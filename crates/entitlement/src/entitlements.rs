@@ -1,10 +1,10 @@
 //! The verified grants of a car become a snapshot that answers for every feature at every time.
 //!
-//! *Invariant:* immutable, and a pure function of car, grants and time. A check reads no clock, takes no lock and
+//! *Invariant:* immutable, and a pure function of its [`Basis`] and time. A check reads no clock, takes no lock and
 //! allocates nothing; it is right at any time, and fast at those near the one for which the snapshot was made.
 //! *Next:* `license.rs` judges each grant; `entitled.rs` gates a vehicle with a snapshot and swaps it for the next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,11 +16,38 @@ use crate::feature::FeatureName;
 use crate::features::{FeatureId, Features};
 use crate::grant::Grant;
 use crate::id::GrantId;
-use crate::license::LicenseState;
+use crate::license::{Circumstances, LicenseState, edges};
+use crate::status::Standing;
 use crate::verify::Verified;
 
 /// The most grants of a snapshot.
 pub const MAX_GRANTS: usize = 128;
+
+/// What a snapshot is made of.
+#[derive(Debug, Clone)]
+pub struct Basis {
+    /// What the car knows about itself and the time.
+    pub here: Circumstances,
+    /// The grants, each with what is known about it.
+    pub grants: Vec<(Verified<Grant>, Standing)>,
+    /// The features that the car was built with: they need no grant.
+    pub fitted: BTreeSet<FeatureName>,
+    /// While the car moves, the features that worked at some time of this journey: none of them ends before it is
+    /// parked, and neither does what starts to work meanwhile. `None` while it is parked.
+    pub journey: Option<BTreeSet<FeatureName>>,
+}
+
+impl Basis {
+    /// These grants, whose status nobody publishes, in this car, parked.
+    pub fn of(car: Car, grants: impl IntoIterator<Item = Verified<Grant>>) -> Self {
+        let grants = grants.into_iter().take(MAX_GRANTS + 1).map(|grant| {
+            let standing = Standing::unknown(&grant);
+            (grant, standing)
+        });
+        let grants = grants.collect();
+        Self { here: Circumstances::of(car), grants, fitted: BTreeSet::new(), journey: None }
+    }
+}
 
 /// The ends of time, beyond which there is nothing to ask about.
 const EVER: Timestamp = Timestamp::from_nanoseconds(i64::MIN);
@@ -31,7 +58,8 @@ const END: Timestamp = Timestamp::from_nanoseconds(i64::MAX);
 /// Where several grants open a feature, what is best for the owner counts.
 pub struct Entitlements {
     features: Arc<Features>,
-    grants: Box<[Verified<Grant>]>,
+    here: Circumstances,
+    grants: Box<[(Verified<Grant>, Standing)]>,
     /// The histories of all features that a grant names, one after the other; each begins with [`EVER`].
     spans: Box<[Span]>,
     /// By index of feature.
@@ -47,6 +75,7 @@ pub struct Entitlements {
 struct Span {
     from: Timestamp,
     reason: Reason,
+    grant: Option<GrantId>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +87,7 @@ struct Row {
 }
 
 impl Entitlements {
-    /// What these grants open in this car. Of several with the same id, those with the highest sequence count.
+    /// What these grants open in this car, parked, for one that knows the time, and grants whose status nobody publishes.
     ///
     /// `now` decides which decisions are at hand at once, and nothing else.
     ///
@@ -70,22 +99,42 @@ impl Entitlements {
         grants: impl IntoIterator<Item = Verified<Grant>>,
         now: Timestamp,
     ) -> Result<Self, TooManyGrants> {
-        let mut grants: Vec<_> = grants.into_iter().take(MAX_GRANTS + 1).collect();
+        Self::from_basis(Basis::of(car, grants), features, now)
+    }
+
+    /// What follows from this basis. Of several grants with the same id, one that gives a reason replaces those with a
+    /// lower sequence; without a reason, it adds to them.
+    ///
+    /// On a journey, `now` is when what works must work on; otherwise it decides which decisions are at hand at once, and
+    /// nothing else.
+    ///
+    /// # Errors
+    /// [`TooManyGrants`] if there are more than [`MAX_GRANTS`].
+    pub fn from_basis(basis: Basis, features: Arc<Features>, now: Timestamp) -> Result<Self, TooManyGrants> {
+        let Basis { here, mut grants, fitted, journey } = basis;
         if grants.len() > MAX_GRANTS {
             return Err(TooManyGrants);
         }
-        let mut latest = BTreeMap::<GrantId, u64>::new();
-        for grant in &grants {
-            let sequence = latest.entry(grant.id()).or_default();
+        let mut replaced = BTreeMap::<GrantId, u64>::new();
+        for (grant, _) in grants.iter().filter(|(grant, _)| grant.because().is_some()) {
+            let sequence = replaced.entry(grant.id()).or_default();
             *sequence = grant.sequence().max(*sequence);
         }
-        grants.retain(|grant| latest.get(&grant.id()) == Some(&grant.sequence()));
+        grants.retain(|(grant, _)| replaced.get(&grant.id()).is_none_or(|least| grant.sequence() >= *least));
 
         let mut spans = Vec::new();
         let mut rows = Vec::with_capacity(features.len());
         for (_, feature) in features.iter() {
             let first = spans.len();
-            history(feature.name(), &grants, car, &mut spans);
+            let name = feature.name();
+            if fitted.contains(name) {
+                spans.push(Span { from: EVER, reason: Reason::Fitted, grant: None });
+            } else {
+                history(name, &grants, &here, &mut spans);
+                if let Some(journey) = &journey {
+                    hold(&mut spans, first, journey.contains(name), now);
+                }
+            }
             rows.push(Row { near: Decision::UNKNOWN, first, last: spans.len() });
         }
         let mut transitions: Vec<_> =
@@ -95,6 +144,7 @@ impl Entitlements {
 
         let mut new = Self {
             features,
+            here,
             grants: grants.into(),
             spans: spans.into(),
             rows: Box::default(),
@@ -145,15 +195,33 @@ impl Entitlements {
         &self.features
     }
 
-    /// The grants that it rests on, without those that a later edition replaced.
-    pub fn grants(&self) -> &[Verified<Grant>] {
+    /// The grants that it rests on, each with what is known about it, without those that a later edition replaced.
+    pub fn grants(&self) -> &[(Verified<Grant>, Standing)] {
         &self.grants
+    }
+
+    /// What the car knew about itself and the time.
+    pub fn circumstances(&self) -> &Circumstances {
+        &self.here
+    }
+
+    /// The state of one of its [`grants`](Self::grants) at a time.
+    pub fn state_of(&self, grant: &(Verified<Grant>, Standing), now: Timestamp) -> LicenseState {
+        LicenseState::of(&grant.0, &grant.1, &self.here, now)
+    }
+
+    /// The features that work at a time.
+    pub fn open(&self, now: Timestamp) -> impl Iterator<Item = &FeatureName> {
+        let open = self.features.iter().filter(move |(id, _)| self.check(*id, now).is_allowed());
+        open.map(|(_, feature)| feature.name())
     }
 
     /// Whether two snapshots decide alike about everything at every time, whatever grants they rest on.
     pub(crate) fn decides_like(&self, other: &Self) -> bool {
         let alike = |(a, b): (&Row, &Row)| self.spans_of(a) == other.spans_of(b);
-        self.features == other.features && self.rows.iter().zip(&other.rows).all(alike)
+        self.features == other.features
+            && self.rows.len() == other.rows.len()
+            && self.rows.iter().zip(&other.rows).all(alike)
     }
 
     /// From when until when no decision changes, around `now`.
@@ -170,6 +238,7 @@ impl Entitlements {
         let present = next.checked_sub(1).and_then(|at| spans.get(at));
         Decision {
             reason: present.map_or(Reason::NotInPlan, |span| span.reason),
+            grant: present.and_then(|span| span.grant),
             until: spans.get(next).map(|span| span.from),
         }
     }
@@ -180,28 +249,57 @@ impl Entitlements {
 }
 
 /// Appends what the grants say about one feature, from the beginning of time on.
-fn history(feature: &FeatureName, grants: &[Verified<Grant>], car: Car, spans: &mut Vec<Span>) {
-    let naming: Vec<_> = grants.iter().filter(|grant| grant.opens(feature)).collect();
+fn history(
+    feature: &FeatureName,
+    grants: &[(Verified<Grant>, Standing)],
+    here: &Circumstances,
+    spans: &mut Vec<Span>,
+) {
+    let naming: Vec<_> = grants.iter().filter(|(grant, _)| grant.opens(feature)).collect();
     if naming.is_empty() {
         return;
     }
-    let dates = naming.iter().flat_map(|grant| [Some(grant.starts()), grant.expires(), grant.ends()]);
-    let mut dates: Vec<_> = dates.flatten().chain([EVER]).collect();
+    let dates = naming.iter().flat_map(|(grant, standing)| edges(grant, standing, here));
+    let mut dates: Vec<_> = dates.chain([EVER]).collect();
     dates.sort_unstable();
     dates.dedup();
     let mut last = None;
     for from in dates {
-        let reasons = naming.iter().map(|grant| LicenseState::of(grant, car, from).decision().reason());
-        let reason = reasons.max().unwrap_or(Reason::NotInPlan);
-        if last.replace(reason) != Some(reason) {
-            spans.push(Span { from, reason });
+        let states = naming.iter().map(|(grant, standing)| {
+            (LicenseState::of(grant, standing, here, from).reason(), Some(grant.id()))
+        });
+        let (reason, grant) = states.max().unwrap_or((Reason::NotInPlan, None));
+        if last.replace((reason, grant)) != Some((reason, grant)) {
+            spans.push(Span { from, reason, grant });
         }
+    }
+}
+
+/// What works on a journey works to its end: from `now` on, the spans of a feature that would end it do not.
+fn hold(spans: &mut Vec<Span>, first: usize, mut worked: bool, now: Timestamp) {
+    let theirs = spans.split_off(first);
+    let at_now = theirs.partition_point(|span| span.from <= now).saturating_sub(1);
+    let mut last: Option<Span> = None;
+    if theirs.is_empty() && worked {
+        spans.push(Span { from: EVER, reason: Reason::Driving, grant: None });
+    }
+    for (at, span) in theirs.into_iter().enumerate() {
+        // Only the present and what comes are held; the past is not asked about.
+        worked |= at >= at_now && span.reason.verdict() != Verdict::Deny;
+        let denied = span.reason.verdict() == Verdict::Deny;
+        let reason = if worked && denied && at >= at_now { Reason::Driving } else { span.reason };
+        let span = Span { reason, ..span };
+        if last.is_none_or(|last| (last.reason, last.grant) != (span.reason, span.grant)) {
+            spans.push(span);
+        }
+        last = Some(span);
     }
 }
 
 impl fmt::Debug for Entitlements {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entitlements").field("grants", &self.grants).finish_non_exhaustive()
+        let ids: Vec<_> = self.grants.iter().map(|(grant, _)| grant.id()).collect();
+        f.debug_struct("Entitlements").field("grants", &ids).finish_non_exhaustive()
     }
 }
 

@@ -12,6 +12,9 @@ use coachwork_vehicle::Timestamp;
 use crate::car::{OwnerEpoch, VehicleId};
 use crate::feature::FeatureName;
 use crate::id::GrantId;
+use crate::scope::Scope;
+use crate::status::StatusRef;
+use crate::terms::{Because, Kind, Region, Transfer};
 
 /// The last second that a [`Timestamp`] can hold: 2262-04-11T23:47:16Z. A grant that ends, grace included, does so
 /// by then.
@@ -33,15 +36,23 @@ pub struct Grant {
     pub(crate) expires: Option<u64>,
     pub(crate) grace: u64,
     pub(crate) features: Arc<[FeatureName]>,
+    pub(crate) kind: Kind,
+    /// In seconds, from 1.
+    pub(crate) offline: Option<u64>,
+    pub(crate) regions: Arc<[Region]>,
+    pub(crate) plan: Option<FeatureName>,
+    pub(crate) because: Option<Because>,
+    pub(crate) scopes: Arc<[Scope]>,
+    pub(crate) status: Option<StatusRef>,
 }
 
 impl Grant {
-    /// Its id. A later grant with the same id and a higher [`sequence`](Self::sequence) replaces it.
+    /// Its id. Later editions have the same id and a higher [`sequence`](Self::sequence).
     pub fn id(&self) -> GrantId {
         self.id
     }
 
-    /// Which edition of the grant this is: the highest that a car knows counts, the others no longer do.
+    /// Which edition of the grant this is. One that gives a reason ([`because`](Self::because)) replaces those below it.
     pub fn sequence(&self) -> u64 {
         self.sequence
     }
@@ -84,6 +95,46 @@ impl Grant {
     /// The features that it opens, sorted by name.
     pub fn features(&self) -> &[FeatureName] {
         &self.features
+    }
+
+    /// How it was bought.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What happens to it when the car is sold.
+    pub fn transfer(&self) -> Transfer {
+        if self.owner.is_some() { Transfer::EndsWithOwner } else { Transfer::StaysWithCar }
+    }
+
+    /// How long it works on after the car last heard whether it is still valid; `None` sets no limit.
+    pub fn offline(&self) -> Option<Duration> {
+        self.offline.map(Duration::from_secs)
+    }
+
+    /// Where it works, sorted; none is everywhere.
+    pub fn regions(&self) -> &[Region] {
+        &self.regions
+    }
+
+    /// The plan that it was sold as.
+    pub fn plan(&self) -> Option<&FeatureName> {
+        self.plan.as_ref()
+    }
+
+    /// Why it replaces the editions before it. Without a reason it adds to them, and takes nothing away.
+    pub fn because(&self) -> Option<Because> {
+        self.because
+    }
+
+    /// What the app that shows it may do, sorted; none is everything that its features open.
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
+    /// Where its status is published.
+    pub fn status(&self) -> Option<&StatusRef> {
+        self.status.as_ref()
     }
 
     /// Whether it opens this feature.

@@ -5,7 +5,7 @@
 //! seconds is in the buyer's favour. The secret key is shown nowhere and is wiped from memory on drop.
 //! *Next:* `claims.rs` and `token.rs` write the bytes; `verify.rs` reads them again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -19,7 +19,11 @@ use crate::grant::{Grant, MAX_SECONDS};
 use crate::id::{GrantId, KeyId};
 use crate::key::{KeyError, PublicKey};
 use crate::key_set::{self, KeySet, Purpose, SetKey};
-use crate::token::{GRANT_DOMAIN, KEYS_DOMAIN, MAX_TOKEN, assemble, protected_header, to_be_signed};
+use crate::offer::Offer;
+use crate::scope::Scope;
+use crate::status::{self, MAX_REASONS, MAX_STATUSES, Status, StatusList, StatusRef};
+use crate::terms::{Because, Kind, Region};
+use crate::token::{self, Profile, assemble, protected_header, to_be_signed};
 use crate::verify::MAX_KEYS;
 
 /// Signs grants with one key.
@@ -49,7 +53,6 @@ pub struct Issuer {
     key: SigningKey,
     public: PublicKey,
     id: KeyId,
-    protected: Vec<u8>,
 }
 
 impl Issuer {
@@ -60,7 +63,7 @@ impl Issuer {
     pub fn new(id: KeyId, secret: &[u8; 32]) -> Result<Self, KeyError> {
         let key = SigningKey::from_bytes(secret);
         let public = PublicKey::from_bytes(key.verifying_key().as_bytes())?;
-        Ok(Self { key, public, id, protected: protected_header(&id) })
+        Ok(Self { key, public, id })
     }
 
     /// The id of its key.
@@ -76,9 +79,9 @@ impl Issuer {
     /// The token that says this grant. The same grant gives the same token, always.
     ///
     /// # Errors
-    /// [`IssueError::TooLong`] if it would have more than [`MAX_TOKEN`] bytes.
+    /// [`IssueError::TooLong`] if it would have more than [`MAX_TOKEN`](crate::MAX_TOKEN) bytes.
     pub fn issue(&self, grant: &Grant) -> Result<Vec<u8>, IssueError> {
-        self.sign(GRANT_DOMAIN, &claims::encode(grant))
+        self.sign(token::GRANT, &claims::encode(grant))
     }
 
     /// The document that says this key set, where this issuer's key is a root.
@@ -86,13 +89,22 @@ impl Issuer {
     /// # Errors
     /// As [`issue`](Self::issue).
     pub fn issue_keys(&self, set: &KeySet) -> Result<Vec<u8>, IssueError> {
-        self.sign(KEYS_DOMAIN, &key_set::encode(set))
+        self.sign(token::KEYS, &key_set::encode(set))
     }
 
-    fn sign(&self, domain: &[u8], payload: &[u8]) -> Result<Vec<u8>, IssueError> {
-        let signature = self.key.sign(&to_be_signed(&self.protected, domain, payload)).to_bytes();
-        let token = assemble(&self.protected, payload, &signature);
-        if token.len() > MAX_TOKEN { Err(IssueError::TooLong) } else { Ok(token) }
+    /// The document that says this status list.
+    ///
+    /// # Errors
+    /// [`IssueError::TooLong`] if it would have more than [`MAX_STATUS_TOKEN`](crate::MAX_STATUS_TOKEN) bytes.
+    pub fn issue_status(&self, list: &StatusList) -> Result<Vec<u8>, IssueError> {
+        self.sign(token::STATUS, &status::encode(list))
+    }
+
+    fn sign(&self, profile: Profile, payload: &[u8]) -> Result<Vec<u8>, IssueError> {
+        let protected = protected_header(&self.id, profile.typ);
+        let signature = self.key.sign(&to_be_signed(&protected, profile.domain, payload)).to_bytes();
+        let token = assemble(&protected, payload, &signature);
+        if token.len() > profile.max { Err(IssueError::TooLong) } else { Ok(token) }
     }
 }
 
@@ -115,6 +127,31 @@ impl Grant {
             owner: None,
             sequence: 0,
             features: BTreeSet::new(),
+            kind: None,
+            offline: None,
+            regions: BTreeSet::new(),
+            plan: None,
+            because: None,
+            scopes: BTreeMap::new(),
+            status: None,
+        }
+    }
+}
+
+impl Offer {
+    /// Begins the grant of whoever accepted it at `now`: for this vehicle and, where the offer ends with its owner, for
+    /// this owner.
+    pub fn draft(&self, id: GrantId, vehicle: VehicleId, owner: OwnerEpoch, now: Timestamp) -> Draft {
+        let draft = self.plan().features().fold(Grant::draft(id, vehicle, now), Draft::opens);
+        Draft {
+            expires: self.term().map(|term| now.saturating_add(term)),
+            grace: self.grace_period(),
+            owner: (self.transfer() == crate::terms::Transfer::EndsWithOwner).then_some(owner),
+            kind: Some(self.kind()),
+            offline: self.offline_allowance(),
+            regions: self.regions().collect(),
+            plan: Some(self.plan().name().clone()),
+            ..draft
         }
     }
 }
@@ -132,6 +169,13 @@ pub struct Draft {
     owner: Option<OwnerEpoch>,
     sequence: u64,
     features: BTreeSet<FeatureName>,
+    kind: Option<Kind>,
+    offline: Option<Duration>,
+    regions: BTreeSet<Region>,
+    plan: Option<FeatureName>,
+    because: Option<Because>,
+    scopes: BTreeMap<String, Scope>,
+    status: Option<StatusRef>,
 }
 
 impl Draft {
@@ -165,32 +209,90 @@ impl Draft {
         self
     }
 
-    /// Replaces grants with the same id and a lower number.
+    /// Is this edition of the grants with its id: it adds to those with a lower number or, with a reason
+    /// ([`because`](Self::because)), replaces them.
     pub fn sequence(mut self, sequence: u64) -> Self {
         self.sequence = sequence;
+        self
+    }
+
+    /// Replaces the editions before it, and takes away what they opened and it does not, for this reason.
+    pub fn because(mut self, because: Because) -> Self {
+        self.because = Some(because);
+        self
+    }
+
+    /// Was bought like this. Without it, a grant with an end is recurring, and one without is perpetual.
+    pub fn kind(mut self, kind: Kind) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// Works on for so long after the car last heard of its status. Rounded up to a whole second.
+    pub fn offline(mut self, allowance: Duration) -> Self {
+        self.offline = Some(allowance);
+        self
+    }
+
+    /// Works in this country, and those named before.
+    pub fn within(mut self, region: Region) -> Self {
+        self.regions.insert(region);
+        self
+    }
+
+    /// Was sold as this plan.
+    pub fn plan(mut self, name: FeatureName) -> Self {
+        self.plan = Some(name);
+        self
+    }
+
+    /// Lets the app that shows it do this, and what was named before, and nothing else.
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scopes.insert(scope.to_string(), scope);
+        self
+    }
+
+    /// Has its status published there.
+    pub fn status(mut self, place: StatusRef) -> Self {
+        self.status = Some(place);
         self
     }
 
     /// The grant.
     ///
     /// # Errors
-    /// An [`IssueError`] if it opens nothing, would start before it is issued or end before it starts, has a grace but
-    /// no end, or lies outside 1970 to 2262.
+    /// An [`IssueError`] if it opens nothing, would start before it is issued or end before it starts, has a grace, a kind
+    /// or an offline allowance that its end or status does not go with, or lies outside 1970 to 2262.
     pub fn build(self) -> Result<Grant, IssueError> {
         let issued = whole_seconds(self.issued, false)?;
         let starts = self.starts.map_or(Ok(issued), |at| whole_seconds(at, false))?;
         let expires = self.expires.map(|at| whole_seconds(at, true)).transpose()?;
-        let grace = self.grace.as_secs().saturating_add(u64::from(self.grace.subsec_nanos() > 0));
+        let grace = up_to_seconds(self.grace);
         if self.features.is_empty() {
             return Err(IssueError::NoFeature);
         }
         if starts < issued || expires.is_some_and(|expires| expires <= starts) {
             return Err(IssueError::Order);
         }
+        let offline = self.offline.map(up_to_seconds).filter(|seconds| *seconds > 0);
         match expires {
             None if grace > 0 => return Err(IssueError::GraceWithoutEnd),
+            None if offline.is_some() => return Err(IssueError::Offline),
             Some(expires) if grace > MAX_SECONDS - expires => return Err(IssueError::Range),
             _ => {}
+        }
+        if offline.is_some_and(|offline| offline > MAX_SECONDS) {
+            return Err(IssueError::Range);
+        }
+        if offline.is_some() && self.status.is_none() {
+            return Err(IssueError::Offline);
+        }
+        let kind = self.kind.unwrap_or(if expires.is_some() { Kind::Recurring } else { Kind::Perpetual });
+        if (kind == Kind::Perpetual) != expires.is_none() {
+            return Err(IssueError::Kind);
+        }
+        if self.because.is_some() && self.sequence == 0 {
+            return Err(IssueError::Because);
         }
         Ok(Grant {
             id: self.id,
@@ -202,8 +304,89 @@ impl Draft {
             expires,
             grace,
             features: self.features.into_iter().collect(),
+            kind,
+            offline,
+            regions: self.regions.into_iter().collect(),
+            plan: self.plan,
+            because: self.because,
+            scopes: self.scopes.into_values().collect(),
+            status: self.status,
         })
     }
+}
+
+impl StatusList {
+    /// A list named `uri`, issued at `now`, with `places` places of four bits, all valid.
+    ///
+    /// # Errors
+    /// [`IssueError::Status`] if `uri` cannot name a list, or there is no place or are too many; [`IssueError::Range`] for
+    /// a time outside 1970 to 2262.
+    pub fn new(uri: &str, now: Timestamp, places: u32) -> Result<Self, IssueError> {
+        let bytes = usize::try_from(places).map_err(|_| IssueError::Status)?.div_ceil(2);
+        if !status::is_uri(uri) || bytes == 0 || bytes > MAX_STATUSES {
+            return Err(IssueError::Status);
+        }
+        Ok(Self {
+            uri: uri.into(),
+            issued: whole_seconds(now, false)?,
+            expires: None,
+            ttl: None,
+            bits: 4,
+            statuses: vec![0; bytes].into(),
+            reasons: [].into(),
+        })
+    }
+
+    /// The same list, issued again at `now`.
+    ///
+    /// # Errors
+    /// [`IssueError::Range`] for a time outside 1970 to 2262.
+    pub fn issued_at(self, now: Timestamp) -> Result<Self, IssueError> {
+        Ok(Self { issued: whole_seconds(now, false)?, ..self })
+    }
+
+    /// Is fresh for so long. Rounded up to a whole second.
+    ///
+    /// # Errors
+    /// [`IssueError::Range`] for more than 292 years.
+    pub fn fresh_for(self, time: Duration) -> Result<Self, IssueError> {
+        let ttl = up_to_seconds(time);
+        if ttl == 0 || ttl > MAX_SECONDS {
+            Err(IssueError::Range)
+        } else {
+            Ok(Self { ttl: Some(ttl), ..self })
+        }
+    }
+
+    /// Puts a status at a place. What withdraws or suspends a grant has effect only with its reason.
+    ///
+    /// # Errors
+    /// [`IssueError::Status`] if the list has no such place or the status does not fit it, or there are too many reasons.
+    pub fn set(&mut self, index: u32, status: Status, because: Option<Because>) -> Result<(), IssueError> {
+        let bits = u32::from(self.bits);
+        let at = usize::try_from(index / (8 / bits)).map_err(|_| IssueError::Status)?;
+        let mask = u8::MAX >> (8 - bits);
+        let number = status.number();
+        let mut statuses = self.statuses.to_vec();
+        let byte = statuses.get_mut(at).filter(|_| number <= mask).ok_or(IssueError::Status)?;
+        let shift = index % (8 / bits) * bits;
+        *byte = *byte & !(mask << shift) | number << shift;
+        self.statuses = statuses.into();
+        let mut reasons: BTreeMap<_, _> = self.reasons.iter().copied().collect();
+        match because {
+            Some(because) => reasons.insert(index, because),
+            None => reasons.remove(&index),
+        };
+        if reasons.len() as u64 > MAX_REASONS {
+            return Err(IssueError::Status);
+        }
+        self.reasons = reasons.into_iter().collect();
+        Ok(())
+    }
+}
+
+fn up_to_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
 
 impl KeySet {
@@ -246,12 +429,35 @@ impl SetKey {
         from: Timestamp,
         until: Option<Timestamp>,
     ) -> Result<Self, IssueError> {
+        Self::new(id, public, Purpose::GRANTS, from, until)
+    }
+
+    /// A key for status lists issued in this time, otherwise as [`for_grants`](Self::for_grants).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn for_status(
+        id: KeyId,
+        public: PublicKey,
+        from: Timestamp,
+        until: Option<Timestamp>,
+    ) -> Result<Self, IssueError> {
+        Self::new(id, public, Purpose::STATUS, from, until)
+    }
+
+    fn new(
+        id: KeyId,
+        public: PublicKey,
+        purpose: Purpose,
+        from: Timestamp,
+        until: Option<Timestamp>,
+    ) -> Result<Self, IssueError> {
         let from = whole_seconds(from, false)?;
         let until = until.map(|at| whole_seconds(at, true)).transpose()?;
         if until.is_some_and(|until| until <= from) {
             return Err(IssueError::Order);
         }
-        Ok(Self { id, public, purpose: Purpose::GRANTS, from, until })
+        Ok(Self { id, public, purpose, from, until })
     }
 }
 
@@ -265,9 +471,15 @@ fn whole_seconds(at: Timestamp, up: bool) -> Result<u64, IssueError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssueError {
+    /// The first edition of a grant replaces none.
+    #[error("a reason replaces earlier editions, and the first has none")]
+    Because,
     /// A grace follows an end, and there is none.
     #[error("a grant without an end has no grace")]
     GraceWithoutEnd,
+    /// What is for good has no end, and everything else has one.
+    #[error("a perpetual grant has no end, every other kind has one")]
+    Kind,
     /// The keys do not make a set.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -277,13 +489,19 @@ pub enum IssueError {
     /// A key set without keys trusts nobody.
     #[error("a key set has at least one key")]
     NoKey,
+    /// Something that is for good, or whose status nobody publishes, cannot depend on hearing of it.
+    #[error("an offline allowance goes with an end and a published status")]
+    Offline,
     /// It would start before it is issued, or end before it starts; or a key set has sequence 0.
     #[error("it is issued, then starts, then ends; and sequences count from 1")]
     Order,
     /// A time is before 1970, or grace included after 2262-04-11T23:47:16Z.
     #[error("its times lie between 1970 and 2262")]
     Range,
-    /// The token would have more than [`MAX_TOKEN`] bytes.
+    /// A status list has a URI for a name, a place for each status, and 4 bits for each.
+    #[error("no such place or status in the list, or no such list")]
+    Status,
+    /// The token would have more than [`MAX_TOKEN`](crate::MAX_TOKEN) bytes.
     #[error("it is too long for a token")]
     TooLong,
 }

@@ -58,6 +58,9 @@ impl Purpose {
     /// Grants.
     pub const GRANTS: Self = Self(1);
 
+    /// Status lists.
+    pub const STATUS: Self = Self(2);
+
     /// Its number.
     pub fn number(self) -> u8 {
         self.0

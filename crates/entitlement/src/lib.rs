@@ -18,9 +18,13 @@ mod issue;
 mod key;
 mod key_set;
 mod license;
+mod offer;
 mod policy;
 mod rights;
 mod safety;
+mod scope;
+mod status;
+mod terms;
 #[cfg(test)]
 mod test_grants;
 mod token;
@@ -28,9 +32,9 @@ mod verify;
 
 pub use admission::{ByGrant, MAX_VIEWS};
 pub use car::{Car, OwnerEpoch, VehicleId, VinError};
-pub use decision::{Decision, Reason, Verdict};
+pub use decision::{Decision, Help, Reason, Verdict};
 pub use entitled::{Entitled, WrongFeatures};
-pub use entitlements::{Entitlements, MAX_GRANTS, TooManyGrants};
+pub use entitlements::{Basis, Entitlements, MAX_GRANTS, TooManyGrants};
 pub use feature::{Class, Feature, FeatureName, MAX_NAME, NameError, PaidClass, PaidFeature, SafetyError};
 pub use features::{FeatureId, Features, FeaturesError, MAX_FEATURES};
 pub use grant::{Grant, MAX_SECONDS};
@@ -40,7 +44,14 @@ pub use id::{GrantId, IdError, KeyId, MAX_ID};
 pub use issue::{Draft, IssueError, Issuer};
 pub use key::{KeyError, PublicKey};
 pub use key_set::{KeySet, Purpose, SetKey};
-pub use license::LicenseState;
+pub use license::{Circumstances, Leniency, LicenseState};
+pub use offer::{Offer, OfferError, Plan};
 pub use policy::{Action, MAX_RULES, Policy, PolicyError, Rule};
+pub use scope::{MAX_SCOPE, MAX_SCOPES, Permit, Scope, ScopeError, Scopes};
+pub use status::{
+    FIRST_STATUS, MAX_REASONS, MAX_STATUS_TOKEN, MAX_STATUSES, MAX_URI, Standing, Status, StatusList,
+    StatusRef, UriError,
+};
+pub use terms::{Because, Kind, Region, RegionError, Transfer};
 pub use token::MAX_TOKEN;
 pub use verify::{MAX_KEYS, OldKeySet, Roots, Verified, Verifier, VerifyError};

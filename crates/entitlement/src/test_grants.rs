@@ -3,6 +3,7 @@
 use crate::car::{Car, OwnerEpoch, VehicleId};
 use crate::grant::Grant;
 use crate::id::GrantId;
+use crate::terms::Kind;
 use crate::verify::Verified;
 
 pub(crate) const CAR: Car = Car { vehicle: VehicleId::ZERO, owner: OwnerEpoch(1) };
@@ -26,5 +27,12 @@ pub(crate) fn grant(
         expires,
         grace,
         features: features.into(),
+        kind: if expires.is_some() { Kind::Recurring } else { Kind::Perpetual },
+        offline: None,
+        regions: [].into(),
+        plan: None,
+        because: None,
+        scopes: [].into(),
+        status: None,
     })
 }

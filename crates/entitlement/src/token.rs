@@ -8,22 +8,43 @@
 use crate::cbor::write_head;
 use crate::cbor::{Major, Malformed, Reader, write_bytes};
 use crate::id::KeyId;
+use crate::status::MAX_STATUS_TOKEN;
 
 /// The longest token, in bytes.
 pub const MAX_TOKEN: usize = 4096;
 
 /// Goes into every signature as COSE's external data, and onto no wire: what is signed for another purpose with the
 /// same key never passes for a grant.
-pub(crate) const GRANT_DOMAIN: &[u8] = b"coachwork/grant/v1";
+const GRANT_DOMAIN: &[u8] = b"coachwork/grant/v1";
 
 /// The same for key sets.
-pub(crate) const KEYS_DOMAIN: &[u8] = b"coachwork/keys/v1";
+const KEYS_DOMAIN: &[u8] = b"coachwork/keys/v1";
 
 const COSE_SIGN1: u64 = 18;
 const ALG: u64 = 1;
 const KID: u64 = 4;
+const TYP: u64 = 16;
 /// EdDSA is -8 (RFC 9053 §2.2), written as `-1 - 7`.
 const EDDSA: u64 = 7;
+
+/// What a kind of token is signed for: COSE's external data, and a type in the protected header.
+#[derive(Clone, Copy)]
+pub(crate) struct Profile {
+    pub(crate) domain: &'static [u8],
+    /// Header 16 (RFC 9596), where the token has one.
+    pub(crate) typ: Option<&'static str>,
+    pub(crate) max: usize,
+}
+
+/// A grant.
+pub(crate) const GRANT: Profile = Profile { domain: GRANT_DOMAIN, typ: None, max: MAX_TOKEN };
+
+/// A key set.
+pub(crate) const KEYS: Profile = Profile { domain: KEYS_DOMAIN, typ: None, max: MAX_TOKEN };
+
+/// A status list: as its draft has it, told apart by its type, so that others can read it too.
+pub(crate) const STATUS: Profile =
+    Profile { domain: b"", typ: Some("application/statuslist+cwt"), max: MAX_STATUS_TOKEN };
 
 /// The parts of a token, none of which is trusted yet.
 pub(crate) struct Envelope<'t> {
@@ -36,12 +57,12 @@ pub(crate) struct Envelope<'t> {
 }
 
 impl<'t> Envelope<'t> {
-    pub(crate) fn open(token: &'t [u8]) -> Result<Self, Malformed> {
+    pub(crate) fn open(token: &'t [u8], typ: Option<&str>) -> Result<Self, Malformed> {
         let mut r = Reader::new(token);
         r.tag(COSE_SIGN1, "tag 18 (COSE_Sign1)")?;
         r.exactly(Major::Array, 4, "an array of four")?;
         let protected = r.bytes("the protected header in a byte string")?;
-        let key = key_of(protected)
+        let key = key_of(protected, typ)
             .map_err(|inner| Malformed { at: r.position() - protected.len() + inner.at, ..inner })?;
         r.exactly(Major::Map, 0, "an empty unprotected header")?;
         let payload = r.bytes("the payload in a byte string")?;
@@ -56,15 +77,20 @@ impl<'t> Envelope<'t> {
     }
 }
 
-fn key_of(protected: &[u8]) -> Result<KeyId, Malformed> {
+fn key_of(protected: &[u8], typ: Option<&str>) -> Result<KeyId, Malformed> {
     let mut r = Reader::new(protected);
-    r.exactly(Major::Map, 2, "a protected header of two entries")?;
+    let entries = if typ.is_some() { 3 } else { 2 };
+    r.exactly(Major::Map, entries, "a protected header of its entries, and no other")?;
     r.exactly(Major::Unsigned, ALG, "header 1 (alg)")?;
     r.negative(EDDSA, "algorithm -8 (EdDSA)")?;
     r.exactly(Major::Unsigned, KID, "header 4 (kid)")?;
     let at = r.position();
     let key = KeyId::new(r.bytes("a byte string")?)
         .map_err(|_| Malformed { at, expected: "a key id of 1 to 16 bytes" })?;
+    if let Some(typ) = typ {
+        r.exactly(Major::Unsigned, TYP, "header 16 (typ)")?;
+        crate::status::key(&mut r, typ, "the type of this kind of token")?;
+    }
     r.end("the end of the protected header")?;
     Ok(key)
 }
@@ -82,13 +108,17 @@ pub(crate) fn to_be_signed(protected: &[u8], domain: &[u8], payload: &[u8]) -> V
 
 /// The protected header of tokens signed with this key.
 #[cfg(feature = "issuer")]
-pub(crate) fn protected_header(key: &KeyId) -> Vec<u8> {
+pub(crate) fn protected_header(key: &KeyId, typ: Option<&str>) -> Vec<u8> {
     let mut out = Vec::new();
-    write_head(&mut out, Major::Map, 2);
+    write_head(&mut out, Major::Map, if typ.is_some() { 3 } else { 2 });
     write_head(&mut out, Major::Unsigned, ALG);
     write_head(&mut out, Major::Negative, EDDSA);
     write_head(&mut out, Major::Unsigned, KID);
     write_bytes(&mut out, key.as_bytes());
+    if let Some(typ) = typ {
+        write_head(&mut out, Major::Unsigned, TYP);
+        crate::cbor::write_text(&mut out, typ);
+    }
     out
 }
 

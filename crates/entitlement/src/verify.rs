@@ -15,7 +15,8 @@ use crate::grant::Grant;
 use crate::id::KeyId;
 use crate::key::{KeyError, PublicKey};
 use crate::key_set::{self, KeySet, Purpose};
-use crate::token::{Envelope, GRANT_DOMAIN, KEYS_DOMAIN, MAX_TOKEN, to_be_signed};
+use crate::status::{self, StatusList};
+use crate::token::{self, Envelope, Profile, to_be_signed};
 
 /// The most keys of a [`Verifier`], of [`Roots`] and of a [`KeySet`].
 pub const MAX_KEYS: usize = 64;
@@ -71,6 +72,8 @@ pub struct Verifier {
 struct Key {
     id: KeyId,
     public: PublicKey,
+    /// What it may sign; `None` for a key that is built in: anything but key sets.
+    purpose: Option<Purpose>,
     /// When the grants that it may sign are issued, in seconds since 1970.
     from: u64,
     until: Option<u64>,
@@ -83,14 +86,20 @@ impl Verifier {
     /// [`KeyError::Duplicate`] if two have the same id, [`KeyError::TooMany`] if there are more than [`MAX_KEYS`].
     pub fn new(keys: impl IntoIterator<Item = (KeyId, PublicKey)>) -> Result<Self, KeyError> {
         let keys = sorted(keys)?;
-        let keys = keys.into_iter().map(|(id, public)| Key { id, public, from: 0, until: None });
+        let keys =
+            keys.into_iter().map(|(id, public)| Key { id, public, purpose: None, from: 0, until: None });
         Ok(Self { keys: keys.collect(), sequence: 0 })
     }
 
-    /// A verifier that trusts the keys of this set which are for grants, each for grants issued in its time.
+    /// A verifier that trusts the keys of this set, each for its purpose and for what is issued in its time.
     pub fn trusting(set: &Verified<KeySet>) -> Self {
-        let grants = set.keys.iter().filter(|key| key.purpose == Purpose::GRANTS);
-        let keys = grants.map(|k| Key { id: k.id, public: k.public, from: k.from, until: k.until });
+        let keys = set.keys.iter().map(|k| Key {
+            id: k.id,
+            public: k.public,
+            purpose: Some(k.purpose),
+            from: k.from,
+            until: k.until,
+        });
         Self { keys: keys.collect(), sequence: set.sequence }
     }
 
@@ -107,16 +116,34 @@ impl Verifier {
     /// # Errors
     /// A [`VerifyError`]; too long a token is refused without looking at it.
     pub fn verify(&self, token: &[u8]) -> Result<Verified<Grant>, VerifyError> {
-        let find = |id: &KeyId| {
-            let at = self.keys.binary_search_by_key(id, |key| key.id).ok();
-            at.and_then(|at| self.keys.get(at)).copied()
-        };
-        let (grant, key) =
-            open(token, GRANT_DOMAIN, |id| find(id).map(|key| (key.public, key)), claims::decode)?;
-        if grant.issued < key.from || key.until.is_some_and(|until| grant.issued >= until) {
+        let (grant, key) = open(token, token::GRANT, |id| self.key(id, Purpose::GRANTS), claims::decode)?;
+        key.was_in_time(grant.issued)?;
+        Ok(grant)
+    }
+
+    /// The status list in a document, if a trusted key for status lists signed it and it follows the profile.
+    ///
+    /// # Errors
+    /// A [`VerifyError`], as for a grant.
+    pub fn verify_status(&self, document: &[u8]) -> Result<Verified<StatusList>, VerifyError> {
+        let (list, key) = open(document, token::STATUS, |id| self.key(id, Purpose::STATUS), status::decode)?;
+        key.was_in_time(list.issued)?;
+        Ok(list)
+    }
+
+    fn key(&self, id: &KeyId, purpose: Purpose) -> Option<(PublicKey, Key)> {
+        let at = self.keys.binary_search_by_key(id, |key| key.id).ok()?;
+        let key = self.keys.get(at).filter(|key| key.purpose.is_none_or(|is| is == purpose))?;
+        Some((key.public, *key))
+    }
+}
+
+impl Key {
+    fn was_in_time(&self, issued: u64) -> Result<(), VerifyError> {
+        if issued < self.from || self.until.is_some_and(|until| issued >= until) {
             return Err(VerifyError::KeyOutOfTime);
         }
-        Ok(grant)
+        Ok(())
     }
 }
 
@@ -153,7 +180,7 @@ impl Roots {
             let at = self.keys.binary_search_by_key(id, |(id, _)| *id).ok();
             at.and_then(|at| self.keys.get(at)).map(|(_, public)| (*public, ()))
         };
-        open(document, KEYS_DOMAIN, find, key_set::decode).map(|(set, ())| set)
+        open(document, token::KEYS, find, key_set::decode).map(|(set, ())| set)
     }
 }
 
@@ -175,17 +202,17 @@ fn sorted(keys: impl IntoIterator<Item = (KeyId, PublicKey)>) -> Result<Vec<(Key
 /// The order of checks, for every kind of document.
 fn open<T, K>(
     token: &[u8],
-    domain: &[u8],
+    profile: Profile,
     find: impl FnOnce(&KeyId) -> Option<(PublicKey, K)>,
     decode: fn(&[u8]) -> Result<T, Malformed>,
 ) -> Result<(Verified<T>, K), VerifyError> {
-    if token.len() > MAX_TOKEN {
+    if token.len() > profile.max {
         return Err(VerifyError::TooLong);
     }
-    let envelope = Envelope::open(token)
+    let envelope = Envelope::open(token, profile.typ)
         .map_err(|Malformed { at, expected }| VerifyError::Malformed { at, expected })?;
     let (public, found) = find(&envelope.key).ok_or(VerifyError::UnknownKey)?;
-    let signed = to_be_signed(envelope.protected, domain, envelope.payload);
+    let signed = to_be_signed(envelope.protected, profile.domain, envelope.payload);
     if !public.verifies(&signed, envelope.signature) {
         return Err(VerifyError::Signature);
     }
@@ -227,7 +254,7 @@ pub enum VerifyError {
     /// The key did not sign these bytes, or not for this purpose.
     #[error("the signature does not hold")]
     Signature,
-    /// More than [`MAX_TOKEN`] bytes.
+    /// More than [`MAX_TOKEN`](crate::MAX_TOKEN) bytes, or for a status list [`MAX_STATUS_TOKEN`](crate::MAX_STATUS_TOKEN).
     #[error("longer than a token may be")]
     TooLong,
     /// No trusted key has the token's key id.

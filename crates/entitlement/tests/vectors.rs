@@ -10,9 +10,13 @@
     clippy::string_slice
 )]
 
+mod support;
+
 use std::path::PathBuf;
 
-use coachwork_entitlement::{KeyError, KeyId, PublicKey, Verifier, VerifyError};
+use coachwork_entitlement::{
+    KeyError, KeyId, PublicKey, Status, StatusList, Verified, Verifier, VerifyError,
+};
 use coset::cbor::Value as Cbor;
 use coset::{CborSerializable, CoseSign1, TaggedCborSerializable};
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -156,4 +160,71 @@ fn the_cwt_example_has_the_registered_claims_where_we_have_them() {
     assert_eq!(claim(5), Cbor::Integer(1_443_944_944.into()));
     assert_eq!(claim(6), Cbor::Integer(1_443_944_944.into()));
     assert_eq!(claim(7), Cbor::Bytes(vec![0x0b, 0x71]));
+}
+
+/// The hexadecimal text of a vector file, whatever stands above it.
+fn hex_lines(path: PathBuf) -> Vec<u8> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let digits = text.rsplit(':').next().unwrap().split_whitespace().collect::<String>();
+    hex(&Value::String(digits))
+}
+
+/// A list of the draft in our envelope, signed with the tests' key.
+fn status_list(list: &[u8]) -> Result<Verified<StatusList>, VerifyError> {
+    let list = Cbor::from_slice(list).unwrap();
+    let claims = vec![
+        (support::int(2), support::text("https://example.com/statuslists/1")),
+        (support::int(6), support::int(1_686_920_170)),
+        (support::int(65533), list),
+    ];
+    support::verifier().verify_status(&support::sign_status(&support::cbor(&Cbor::Map(claims))))
+}
+
+#[test]
+fn status_list_examples_of_every_width_are_read() {
+    let Some(folder) = vectors("status-list") else { return };
+    let read = |name: &str| {
+        let list = status_list(&hex_lines(folder.join(name))).unwrap();
+        let len = u32::try_from(list.len()).unwrap();
+        let marked =
+            (0..len).map(|at| (at, list.status(at).unwrap().number())).filter(|(_, status)| *status > 0);
+        (list.len(), marked.collect::<Vec<_>>())
+    };
+    // The draft's §4.1: 0xb9 0xa3 of one bit each, and 0xc9 0x44 0xf9 of two.
+    let bits = [1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1];
+    let set: Vec<_> = (0u32..).zip(bits).filter(|(_, status)| *status > 0).collect();
+    assert_eq!(read("status_list_encoding_cbor.md"), (16, set));
+    let pairs = [1, 2, 0, 3, 0, 1, 0, 1, 1, 2, 3, 3];
+    let set: Vec<_> = (0u32..).zip(pairs).filter(|(_, status)| *status > 0).collect();
+    assert_eq!(read("status_list_encoding2_cbor.md"), (12, set));
+    // Its appendix: 2^20 entries each.
+    let places = [0, 1993, 25460, 159_495, 495_669, 554_353, 645_645, 723_232, 854_545, 934_534, 1_000_345];
+    let (len, marked) = read("status_list_encoding1_long_cbor.md");
+    assert_eq!((len, marked), (1 << 20, places.map(|at| (at, 1)).to_vec()));
+    let (len, marked) = read("status_list_encoding2_long_cbor.md");
+    let twos = [1, 2, 1, 3, 1, 1, 2, 1, 1, 2, 3];
+    assert_eq!((len, marked), (1 << 20, places.into_iter().zip(twos).collect()));
+    let (len, mut marked) = read("status_list_encoding4_cbor.md");
+    marked.sort_by_key(|(_, status)| *status);
+    assert_eq!((len, marked.len(), marked[0], marked[14]), (1 << 20, 15, (0, 1), (1_030_205, 15)));
+    let (len, marked) = read("status_list_encoding8_cbor.md");
+    let distinct: std::collections::BTreeSet<_> = marked.iter().map(|(_, status)| *status).collect();
+    assert_eq!((len, marked.len(), distinct.len()), (1 << 20, 255, 255));
+}
+
+/// The draft's whole token has another algorithm, another header and another order of claims: refused; its list is read.
+#[test]
+fn the_status_list_token_of_another_profile_is_refused_and_its_list_read() {
+    let Some(folder) = vectors("status-list") else { return };
+    let token = hex_lines(folder.join("status_list_cwt.md"));
+    let refused = support::verifier().verify_status(&token).unwrap_err();
+    assert!(matches!(refused, VerifyError::Malformed { .. }), "{refused}");
+    let message = CoseSign1::from_tagged_slice(&token).unwrap();
+    let Cbor::Map(claims) = Cbor::from_slice(&message.payload.unwrap()).unwrap() else { panic!() };
+    let list = &claims.iter().find(|(key, _)| *key == support::int(65533)).unwrap().1;
+    let list = status_list(&support::cbor(list)).unwrap();
+    assert_eq!(
+        (list.len(), list.status(0), list.status(1)),
+        (16, Some(Status::Invalid), Some(Status::Valid))
+    );
 }

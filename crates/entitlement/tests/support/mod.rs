@@ -49,6 +49,25 @@ pub fn full_entries() -> Vec<(Value, Value)> {
     ]
 }
 
+/// The claims of a grant with every claim and entry that there is.
+pub fn rich_claims() -> Vec<(Value, Value)> {
+    let mut claims = full_claims();
+    let texts = |names: &[&str]| Value::Array(names.iter().map(|name| text(name)).collect());
+    let place = Value::Map(vec![(text("idx"), int(7)), (text("uri"), text("https://example.com/1"))]);
+    claims.insert(4, (int(65535), Value::Map(vec![(text("status_list"), place)])));
+    let mut entries = full_entries();
+    entries.extend([
+        (int(6), int(1)),
+        (int(7), int(1_814_400)),
+        (int(8), texts(&["CH", "DE"])),
+        (int(9), text("winter")),
+        (int(10), int(4)),
+        (int(11), texts(&["actuate:Vehicle.Cabin.**", "read"])),
+    ]);
+    claims[5].1 = Value::Map(entries);
+    claims
+}
+
 pub fn cbor(value: &Value) -> Vec<u8> {
     value.clone().to_vec().unwrap()
 }
@@ -91,4 +110,18 @@ pub fn sign_raw(protected: &[u8], unprotected: Value, payload: &[u8]) -> Vec<u8>
             Value::Bytes(signature),
         ])),
     ))
+}
+
+/// A payload signed as a status list: with its type in the protected header, and no external data.
+pub fn sign_status(payload: &[u8]) -> Vec<u8> {
+    let typ = Value::Text("application/statuslist+cwt".into());
+    let header =
+        HeaderBuilder::new().algorithm(iana::Algorithm::EdDSA).key_id(KID.to_vec()).value(16, typ).build();
+    CoseSign1Builder::new()
+        .protected(header)
+        .payload(payload.to_vec())
+        .create_signature(b"", |message| key().sign(message).to_bytes().to_vec())
+        .build()
+        .to_tagged_vec()
+        .unwrap()
 }
