@@ -180,7 +180,6 @@ pub(crate) fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Appends a text string.
-#[cfg(feature = "issuer")]
 pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
     write_head(out, Major::Text, text.len() as u64);
     out.extend(text.as_bytes());

@@ -4,19 +4,23 @@
 //! the entitlements deny is never sent. What is denied stays in the catalogue, with the reason.
 //! *Next:* `rights.rs` judges; `admission.rs` makes one view for each set of rights.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use coachwork_vehicle::{
-    Catalogue, Clock, Datapoint, Each, Error, ErrorKind, Get, Operation, Outcome, Receipt, Refusal,
-    RefusalKind, Request, Subscribe, Subscription, Vehicle,
+    Catalogue, Clock, Datapoint, Each, Error, ErrorKind, Get, Monotonic, Operation, Outcome, Receipt,
+    Refusal, RefusalKind, Request, SignalId, Subscribe, Subscription, Vehicle,
 };
 
+use crate::audit::AuditEvent;
 use crate::decision::Decision;
 use crate::entitlements::Entitlements;
 use crate::policy::Policy;
-use crate::rights::{Deed, Now, Rights};
+use crate::rights::{Deed, Denial, Now, Rights};
+use crate::scope::Scopes;
+use crate::wallet::{Follow, Wallet};
 
 /// A vehicle, as far as its grants open it.
 ///
@@ -26,11 +30,15 @@ use crate::rights::{Deed, Now, Rights};
 /// Dates are evaluated on the clock by whoever looks: no task is needed. A call looks at the time of day; a subscription
 /// that waits is woken on the monotonic clock, so one that nobody polls or calls notices a clock set forward at its date
 /// as planned, or at the next call to this vehicle.
-#[derive(Debug)]
 pub struct Entitled<V> {
     vehicle: V,
     policy: Arc<Policy>,
     rights: Arc<Rights>,
+    /// What was read last of signals that may be read only so often, and when.
+    last: Mutex<BTreeMap<SignalId, (Monotonic, Datapoint)>>,
+    audit: Option<Wallet>,
+    /// Keeps it in step with a wallet.
+    follower: Option<Arc<dyn Follow>>,
 }
 
 impl<V: Vehicle> Entitled<V> {
@@ -44,9 +52,54 @@ impl<V: Vehicle> Entitled<V> {
         entitlements: Arc<Entitlements>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, WrongFeatures> {
+        Self::for_app(vehicle, policy, None, entitlements, clock)
+    }
+
+    /// The same, for an app that may do only what these scopes say: both must allow what it does.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn for_app(
+        vehicle: V,
+        policy: Arc<Policy>,
+        scopes: Option<Arc<Scopes>>,
+        entitlements: Arc<Entitlements>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, WrongFeatures> {
         matching(&policy, &entitlements)?;
-        let rights = Arc::new(Rights::new(policy.clone(), entitlements, clock, &vehicle.catalogue()));
-        Ok(Self { vehicle, policy, rights })
+        let rights = Arc::new(Rights::new(policy.clone(), scopes, entitlements, clock, &vehicle.catalogue()));
+        Ok(Self { vehicle, policy, rights, last: Mutex::default(), audit: None, follower: None })
+    }
+
+    /// Gates `vehicle` by what is in this wallet, on its time, and follows it; denials go to its audit.
+    ///
+    /// # Errors
+    /// [`WrongFeatures`] if the wallet was made for other features than the policy's.
+    pub fn by_wallet(
+        vehicle: V,
+        policy: Arc<Policy>,
+        scopes: Option<Arc<Scopes>>,
+        wallet: &Wallet,
+    ) -> Result<Self, WrongFeatures> {
+        let gated = Self::for_app(vehicle, policy, scopes, wallet.entitlements(), wallet.clock())?;
+        let follower: Arc<dyn Follow> = gated.rights.clone();
+        wallet.add_follower(Arc::downgrade(&follower));
+        // Something may have changed before it was followed.
+        gated.rights.replace(wallet.entitlements());
+        Ok(Self { audit: Some(wallet.clone()), ..gated })
+    }
+
+    pub(crate) fn followed_by(self, follower: Arc<dyn Follow>, wallet: Wallet) -> Self {
+        Self { audit: Some(wallet), follower: Some(follower), ..self }
+    }
+
+    pub(crate) fn rights(&self) -> &Arc<Rights> {
+        &self.rights
+    }
+
+    /// What the app may do, whoever paid; `None` sets no limit of this kind.
+    pub fn scopes(&self) -> Option<&Scopes> {
+        self.rights.scopes()
     }
 
     /// Puts other entitlements in force, at once and for open subscriptions too.
@@ -79,6 +132,49 @@ impl<V: Vehicle> Entitled<V> {
     fn now(&self) -> Now {
         self.rights.now(&self.vehicle.catalogue())
     }
+
+    /// Why something may not be done, if it may not; then somebody may want to know.
+    fn denial(&self, now: &Now, signal: SignalId, deed: Deed) -> Option<String> {
+        let denial = now.denial(signal, deed)?;
+        if let Some(wallet) = &self.audit {
+            let path = now.catalogue().path(signal).map_or("", |path| path.as_str()).to_owned();
+            let Denial { action, feature, .. } = denial;
+            wallet.record(&AuditEvent::Denied { action, path, feature });
+        }
+        Some(denial.words)
+    }
+
+    /// Why a value may not be set, under the limit that holds without the feature.
+    fn beyond(now: &Now, request: &Request) -> Option<String> {
+        let limit = now.limit(request.signal, Deed::Set).filter(|limit| !limit.allows(&request.value))?;
+        let feature = now.limited_by(request.signal, Deed::Set)?;
+        Some(format!(
+            "{} is not in your plan: it works {limit}; a grant for {feature} opens the rest",
+            feature.spoken()
+        ))
+    }
+
+    /// What was read, under the limits that hold.
+    fn limited(&self, now: &Now, signals: &[SignalId], answers: Each<Datapoint>) -> Each<Datapoint> {
+        if !now.limited() {
+            return answers;
+        }
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = self.rights.clock().monotonic();
+        let limited = signals.iter().zip(answers).map(|(signal, answer)| {
+            let Some(limit) = now.limit(*signal, Deed::Get) else { return answer };
+            let point = now.shape(*signal, Deed::Get, answer?);
+            let Some(every) = limit.every else { return Ok(point) };
+            match last.get(signal) {
+                Some((read, point)) if at.saturating_since(*read) < every => Ok(point.clone()),
+                _ => {
+                    last.insert(*signal, (at, point.clone()));
+                    Ok(point)
+                }
+            }
+        });
+        limited.collect()
+    }
 }
 
 fn matching(policy: &Policy, entitlements: &Entitlements) -> Result<(), WrongFeatures> {
@@ -89,6 +185,15 @@ fn matching(policy: &Policy, entitlements: &Entitlements) -> Result<(), WrongFea
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the entitlements were made for other features than the policy's")]
 pub struct WrongFeatures;
+
+impl<V: fmt::Debug> fmt::Debug for Entitled<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entitled")
+            .field("vehicle", &self.vehicle)
+            .field("rights", &self.rights)
+            .finish_non_exhaustive()
+    }
+}
 
 impl<V: fmt::Display> fmt::Display for Entitled<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,7 +215,7 @@ impl<V: Vehicle> Vehicle for Entitled<V> {
             .iter()
             .map(|&signal| {
                 let entry = now.catalogue().entry(signal).map_err(|error| error.during(Operation::Get));
-                match (entry, now.denial(signal, Deed::Get)) {
+                match (entry, self.denial(&now, signal, Deed::Get)) {
                     (Err(error), _) => Some(Err(error)),
                     (Ok(entry), Some(why)) => {
                         Some(Err(denied(why, Operation::Get).on_path(entry.path().as_str())))
@@ -120,14 +225,16 @@ impl<V: Vehicle> Vehicle for Entitled<V> {
             })
             .collect();
         if answers.iter().all(Option::is_none) {
-            return self.vehicle.get(get).await;
+            let signals = get.signals.to_vec();
+            return Ok(self.limited(&now, &signals, self.vehicle.get(get).await?));
         }
         let open = answers.iter().zip(get.signals).filter(|(answer, _)| answer.is_none());
         let open: Vec<_> = open.map(|(_, signal)| *signal).collect();
         if open.is_empty() {
             return Ok(answers.into_iter().flatten().collect());
         }
-        merge(answers, self.vehicle.get(Get::of(&open)).await?, Operation::Get)
+        let read = self.limited(&now, &open, self.vehicle.get(Get::of(&open)).await?);
+        merge(answers, read, Operation::Get)
     }
 
     async fn set(&self, requests: Vec<Request>) -> Result<Each<Receipt>, Error> {
@@ -139,8 +246,12 @@ impl<V: Vehicle> Vehicle for Entitled<V> {
                 Err(error) => Some(Err(error.during(Operation::Set))),
                 Ok(entry) => {
                     // What the vehicle cannot do at all, it says itself, whether or not it would be allowed.
-                    let denial =
-                        now.denial(request.signal, Deed::Set).filter(|_| now.can_move(request.signal));
+                    let can_move = now.can_move(request.signal);
+                    let denial = can_move.then(|| {
+                        let denial = self.denial(&now, request.signal, Deed::Set);
+                        denial.or_else(|| Self::beyond(&now, &request))
+                    });
+                    let denial = denial.flatten();
                     let Some(why) = denial else {
                         open.push(request);
                         return None;
@@ -161,7 +272,7 @@ impl<V: Vehicle> Vehicle for Entitled<V> {
         if subscribe.strict {
             for (signal, _) in &subscribe.signals {
                 if let (Ok(entry), Some(why)) =
-                    (now.catalogue().entry(*signal), now.denial(*signal, Deed::Subscribe))
+                    (now.catalogue().entry(*signal), self.denial(&now, *signal, Deed::Subscribe))
                 {
                     return Err(denied(why, Operation::Subscribe).on_path(entry.path().as_str()));
                 }

@@ -10,6 +10,7 @@ use coachwork_vehicle::{Catalogue, Path, PathError, Pattern};
 
 use crate::feature::PaidFeature;
 use crate::features::{FeatureId, Features, FeaturesError};
+use crate::limit::Limit;
 use crate::safety::Protected;
 
 /// The most rules of a policy.
@@ -26,12 +27,23 @@ pub enum Action {
     Subscribe,
 }
 
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Set => "set",
+            Self::Subscribe => "subscribe",
+        })
+    }
+}
+
 /// A path pattern, an action and the feature that it needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     pattern: Pattern,
     action: Action,
     feature: PaidFeature,
+    limit: Option<Limit>,
 }
 
 impl Rule {
@@ -40,7 +52,17 @@ impl Rule {
     /// # Errors
     /// [`PathError`] if the pattern is none.
     pub fn new(pattern: &str, action: Action, feature: PaidFeature) -> Result<Self, PathError> {
-        Ok(Self { pattern: Pattern::new(pattern)?, action, feature })
+        Ok(Self { pattern: Pattern::new(pattern)?, action, feature, limit: None })
+    }
+
+    /// Without the feature, this much stays.
+    #[must_use]
+    pub fn otherwise(self, limit: Limit) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+
+    pub(crate) fn pattern(&self) -> &Pattern {
+        &self.pattern
     }
 }
 
@@ -69,7 +91,7 @@ impl Rule {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Policy {
-    rules: Box<[(Pattern, Action, FeatureId)]>,
+    rules: Box<[(Pattern, Action, FeatureId, Option<Limit>)]>,
     features: Arc<Features>,
     protected: Protected,
 }
@@ -94,6 +116,15 @@ impl Policy {
         safety: impl IntoIterator<Item = Pattern>,
         rules: impl IntoIterator<Item = Rule>,
     ) -> Result<Self, PolicyError> {
+        Self::complete(safety, rules, [])
+    }
+
+    /// A policy that knows features besides those that its rules need.
+    pub(crate) fn complete(
+        safety: impl IntoIterator<Item = Pattern>,
+        rules: impl IntoIterator<Item = Rule>,
+        more: impl IntoIterator<Item = PaidFeature>,
+    ) -> Result<Self, PolicyError> {
         let protected = Protected::with(safety);
         let rules: Vec<_> = rules.into_iter().take(MAX_RULES + 1).collect();
         if rules.len() > MAX_RULES {
@@ -102,12 +133,30 @@ impl Policy {
         if let Some(rule) = rules.iter().find(|rule| protected.swallows(&rule.pattern)) {
             return Err(PolicyError::Safety { pattern: rule.pattern.clone() });
         }
-        let features = Features::new(rules.iter().map(|rule| rule.feature.clone()))?;
+        let features = Features::new(rules.iter().map(|rule| rule.feature.clone()).chain(more))?;
         let numbered = rules.into_iter().filter_map(|rule| {
             // Every rule's feature is in the table that was made of them.
-            features.id(rule.feature.name()).map(|id| (rule.pattern, rule.action, id))
+            let id = features.id(rule.feature.name());
+            id.map(|id| (rule.pattern, rule.action, id, rule.limit))
         });
         Ok(Self { rules: numbered.collect(), features: Arc::new(features), protected })
+    }
+
+    /// The paths that it protects beside those that no policy can gate.
+    pub(crate) fn added(&self) -> &[Pattern] {
+        self.protected.added()
+    }
+
+    /// Its rules in their order.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (Action, &Pattern, &PaidFeature, Option<&Limit>)> {
+        self.rules.iter().filter_map(|(pattern, action, id, limit)| {
+            Some((*action, pattern, self.features.feature(*id)?, limit.as_ref()))
+        })
+    }
+
+    /// The limit that a signal has without the feature.
+    pub(crate) fn limit(&self, need: Need) -> Option<&Limit> {
+        self.rules.get(need.rule).and_then(|(_, _, _, limit)| limit.as_ref())
     }
 
     /// The features that its rules name.
@@ -130,14 +179,14 @@ impl Policy {
         if self.rules.is_empty() || self.protected.covers(path) {
             return row;
         }
-        for (pattern, action, feature) in &self.rules {
+        for (rule, (pattern, action, feature, _)) in self.rules.iter().enumerate() {
             let slot = match action {
                 Action::Read => &mut row.read,
                 Action::Set => &mut row.set,
                 Action::Subscribe => &mut row.subscribe,
             };
             if slot.is_none() && pattern.matches(path) {
-                *slot = Some(*feature);
+                *slot = Some(Need { feature: *feature, rule });
             }
         }
         row
@@ -147,9 +196,16 @@ impl Policy {
 /// The features that a signal needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Row {
-    pub(crate) read: Option<FeatureId>,
-    pub(crate) set: Option<FeatureId>,
-    pub(crate) subscribe: Option<FeatureId>,
+    pub(crate) read: Option<Need>,
+    pub(crate) set: Option<Need>,
+    pub(crate) subscribe: Option<Need>,
+}
+
+/// A feature that is needed, and the rule that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Need {
+    pub(crate) feature: FeatureId,
+    rule: usize,
 }
 
 /// Rules that cannot be a policy.

@@ -45,18 +45,30 @@ const PROTECTED: &[&str] = &[
 
 /// The protected paths, as patterns.
 #[derive(Debug, Clone)]
-pub(crate) struct Protected(Vec<Pattern>);
+pub(crate) struct Protected {
+    all: Vec<Pattern>,
+    /// How many of them are built in.
+    built_in: usize,
+}
 
 impl Protected {
     /// The built-in ones and those that a platform adds.
     pub(crate) fn with(more: impl IntoIterator<Item = Pattern>) -> Self {
         // A pattern that does not parse would be dropped here; a test shows that none is.
         let built_in = PROTECTED.iter().flat_map(|pattern| Pattern::new(pattern));
-        Self(built_in.chain(more).collect())
+        let mut all: Vec<_> = built_in.collect();
+        let built_in = all.len();
+        all.extend(more);
+        Self { all, built_in }
+    }
+
+    /// Those that a platform added.
+    pub(crate) fn added(&self) -> &[Pattern] {
+        self.all.get(self.built_in..).unwrap_or_default()
     }
 
     pub(crate) fn covers(&self, path: &Path) -> bool {
-        self.0.iter().any(|pattern| pattern.matches(path))
+        self.all.iter().any(|pattern| pattern.matches(path))
     }
 
     /// Whether everything that `pattern` stands for is protected, so that a rule with it could only be meant for that.
@@ -74,7 +86,7 @@ mod tests {
 
     #[test]
     fn every_built_in_pattern_is_one() {
-        assert_eq!(Protected::with([]).0.len(), PROTECTED.len());
+        assert_eq!(Protected::with([]).all.len(), PROTECTED.len());
     }
 
     #[test]

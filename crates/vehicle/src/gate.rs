@@ -5,9 +5,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::catalogue::CatalogueCell;
+use crate::catalogue::{CatalogueCell, SignalId};
 use crate::clock::Clock;
+use crate::datapoint::Datapoint;
 use crate::time::Monotonic;
 
 /// The rights that a wrapper has over a vehicle, as they change.
@@ -20,6 +22,25 @@ pub trait Gate: fmt::Debug + Send + Sync + 'static {
 
     /// The next time at which rights change by themselves, with the clock that measures it.
     fn next_transition(&self) -> Option<(Arc<dyn Clock>, Monotonic)>;
+
+    /// Whether anything is limited at present, so that [`interval`](Self::interval) and [`shape`](Self::shape) have to be asked. It
+    /// changes only together with [`cell`](Self::cell).
+    fn limits(&self) -> bool {
+        false
+    }
+
+    /// Where a signal is delivered at most once in a time: that time, and the clock that measures it. What is passed over
+    /// meanwhile is no loss: the state at its end is delivered.
+    fn interval(&self, signal: SignalId) -> Option<(Arc<dyn Clock>, Duration)> {
+        let _ = signal;
+        None
+    }
+
+    /// What is delivered in place of a datapoint.
+    fn shape(&self, signal: SignalId, point: Datapoint) -> Datapoint {
+        let _ = signal;
+        point
+    }
 
     /// Brings the cell up to date: a transition may be due, or the wrapped vehicle may have a new catalogue.
     fn refresh(&self);

@@ -3,7 +3,7 @@
 //! *Invariant:* all state is in the stream, so that a dropped `next` loses nothing. It ends once, with a reason, and only as a whole.
 //! *Next:* `board/reader.rs` (the source behind most of them), `gate.rs` (rights that change meanwhile).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use futures_core::Stream;
 
 use crate::bell::Listener;
 use crate::catalogue::{Catalogue, Permission, SignalId};
-use crate::clock::Sleep;
+use crate::clock::{Clock, Sleep};
 use crate::datapoint::{Datapoint, Reason};
 use crate::error::{Error, Operation};
 use crate::gate::Gate;
@@ -76,6 +76,7 @@ pub struct Subscription {
     refused: Vec<(String, Error)>,
     source: Box<dyn Source>,
     gates: Vec<Watch>,
+    limits: Limits,
     waiting: VecDeque<Event>,
     ended: bool,
 }
@@ -97,8 +98,8 @@ impl Subscription {
         refused: Vec<(String, Error)>,
         source: Box<dyn Source>,
     ) -> Self {
-        let (gates, waiting) = (Vec::new(), VecDeque::new());
-        Self { catalogue, signals, refused, source, gates, waiting, ended: false }
+        let (gates, limits, waiting) = (Vec::new(), Limits::default(), VecDeque::new());
+        Self { catalogue, signals, refused, source, gates, limits, waiting, ended: false }
     }
 
     /// The next event; `None` after the end. Cancel-safe.
@@ -148,6 +149,7 @@ impl Subscription {
             }
         }
         self.source.restrict(&denied, false);
+        self.limits.any |= watch.gate.limits();
         self.gates.push(watch);
         self
     }
@@ -163,9 +165,18 @@ impl Subscription {
             if self.follow_gates() {
                 continue;
             }
+            if !self.limits.resting.is_empty() {
+                let rested = self.limits.rested(cx);
+                self.reopen(&rested);
+            }
             if let Poll::Ready(event) = self.source.poll_event(cx) {
                 self.ended = matches!(event, Some(Event::Ended(_)) | None);
-                return Poll::Ready(event);
+                return Poll::Ready(match event {
+                    Some(Event::Changed(points)) if self.limits.any => {
+                        Some(Event::Changed(self.limited(points)))
+                    }
+                    other => other,
+                });
             }
             // Every gate is polled, so that each keeps the waker.
             let woken = self.gates.iter_mut().fold(false, |woken, watch| watch.poll(cx) | woken);
@@ -198,11 +209,39 @@ impl Subscription {
             };
             self.source.restrict(&with(false), false);
             self.source.restrict(&with(true), true);
+            self.limits.any = self.gates.iter().any(|watch| watch.gate.limits());
+            // Whatever was limited otherwise until now begins anew.
+            let resting: Vec<_> = std::mem::take(&mut self.limits.resting).into_keys().collect();
+            self.limits.timer = None;
+            self.reopen(&resting);
             if !changes.is_empty() {
                 self.waiting.push_back(Event::Access(changes));
             }
         }
         !self.waiting.is_empty()
+    }
+
+    /// Points as the gates leave them. A signal that has an interval rests after each delivery, masked at the source.
+    fn limited(&mut self, points: Points) -> Points {
+        let mut shaped: Vec<(SignalId, Datapoint)> = Vec::with_capacity(points.len());
+        for (signal, point) in points.0 {
+            let point = self.gates.iter().fold(point, |point, watch| watch.gate.shape(signal, point));
+            let intervals = self.gates.iter().filter_map(|watch| watch.gate.interval(signal));
+            if let Some((clock, interval)) = intervals.max_by_key(|(_, interval)| *interval) {
+                // Of several updates in one event, the last is the state.
+                shaped.retain(|(earlier, _)| *earlier != signal);
+                self.source.restrict(&[signal], false);
+                self.limits.resting.insert(signal, (clock.monotonic().saturating_add(interval), clock));
+            }
+            shaped.push((signal, point));
+        }
+        Points(shaped)
+    }
+
+    fn reopen(&mut self, rested: &[SignalId]) {
+        let open: Vec<_> =
+            rested.iter().copied().filter(|signal| self.permission(*signal) == Permission::Yes).collect();
+        self.source.restrict(&open, true);
     }
 
     /// The right to read a signal: the first gate that takes it away decides.
@@ -213,6 +252,38 @@ impl Subscription {
             Err(error) => Permission::denied(error.message()),
         };
         self.gates.iter().map(read).find(|read| *read != Permission::Yes).unwrap_or(Permission::Yes)
+    }
+}
+
+/// What the gates leave of signals that may be read.
+#[derive(Default)]
+struct Limits {
+    any: bool,
+    /// Signals that were delivered and rest until then.
+    resting: BTreeMap<SignalId, (Monotonic, Arc<dyn Clock>)>,
+    timer: Option<(Monotonic, Sleep)>,
+}
+
+impl Limits {
+    /// The signals whose time has come; keeps the waker for the next.
+    fn rested(&mut self, cx: &mut Context<'_>) -> Vec<SignalId> {
+        let due = |(until, clock): &(Monotonic, Arc<dyn Clock>)| clock.monotonic() >= *until;
+        let rested: Vec<_> = self.resting.iter().filter(|(_, rest)| due(rest)).map(|(id, _)| *id).collect();
+        self.resting.retain(|signal, _| rested.binary_search(signal).is_err());
+        let next = self.resting.values().min_by_key(|(until, _)| *until);
+        match (&self.timer, next) {
+            (_, None) => self.timer = None,
+            (Some((at, _)), Some((until, _))) if at == until => {}
+            (_, Some((until, clock))) => self.timer = Some((*until, clock.sleep_until(*until))),
+        }
+        if let Some((_, sleep)) = &mut self.timer
+            && Pin::new(sleep).poll(cx).is_ready()
+        {
+            // It became due this very moment: once more round.
+            self.timer = None;
+            cx.waker().wake_by_ref();
+        }
+        rested
     }
 }
 
