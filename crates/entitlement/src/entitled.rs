@@ -191,6 +191,7 @@ impl<V: fmt::Debug> fmt::Debug for Entitled<V> {
         f.debug_struct("Entitled")
             .field("vehicle", &self.vehicle)
             .field("rights", &self.rights)
+            .field("followed", &self.follower.is_some())
             .finish_non_exhaustive()
     }
 }

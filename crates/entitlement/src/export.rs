@@ -140,7 +140,7 @@ impl fmt::Display for Export {
             write!(f, "  issued {}, starts {}", grant.issued(), grant.starts())?;
             match (grant.expires(), grant.ends()) {
                 (Some(paid), Some(ends)) if paid < ends => {
-                    writeln!(f, ", paid until {paid}, works until {ends}")?
+                    writeln!(f, ", paid until {paid}, works until {ends}")?;
                 }
                 (Some(paid), _) => writeln!(f, ", paid until {paid}")?,
                 _ => writeln!(f, ", for good")?,

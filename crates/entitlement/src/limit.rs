@@ -35,7 +35,7 @@ impl Limit {
     /// # Errors
     /// [`LimitError`] for less than a millisecond or more than [`MAX_INTERVAL`].
     pub fn every(self, interval: Duration) -> Result<Self, LimitError> {
-        let whole = interval.subsec_nanos() % 1_000_000 == 0 && !interval.is_zero();
+        let whole = interval.subsec_nanos().is_multiple_of(1_000_000) && !interval.is_zero();
         if whole && interval <= MAX_INTERVAL {
             Ok(Self { every: Some(interval), ..self })
         } else {
@@ -67,7 +67,7 @@ impl Limit {
     }
 
     /// The datapoint under this limit, of the signal that `entry` describes.
-    pub(crate) fn shape(&self, entry: &Entry, point: Datapoint) -> Datapoint {
+    pub(crate) fn shape(&self, entry: &Entry, point: &Datapoint) -> Datapoint {
         let shaped = |value: &Value| {
             let Some(number) = value.as_f64() else { return Some(value.clone()) };
             if !self.allows(value) {
@@ -83,7 +83,7 @@ impl Limit {
             State::Stale(value) => shaped(value).map_or_else(|| State::NotAvailable(hidden()), State::Stale),
             other => other.clone(),
         };
-        Datapoint { state, ..point }
+        Datapoint { state, source: point.source, received: point.received }
     }
 }
 

@@ -91,10 +91,13 @@ impl Rule {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Policy {
-    rules: Box<[(Pattern, Action, FeatureId, Option<Limit>)]>,
+    rules: Box<[Compiled]>,
     features: Arc<Features>,
     protected: Protected,
 }
+
+/// A rule with its feature's number.
+type Compiled = (Pattern, Action, FeatureId, Option<Limit>);
 
 impl Policy {
     /// A policy with these rules, in the order in which they decide.

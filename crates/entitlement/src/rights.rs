@@ -272,7 +272,7 @@ impl Now {
         let (Some(limit), Ok(entry)) = (self.limit(signal, deed), self.catalogue().entry(signal)) else {
             return point;
         };
-        limit.shape(entry, point)
+        limit.shape(entry, &point)
     }
 
     /// The catalogue that they were judged by.

@@ -166,7 +166,7 @@ fn stale_status_starts_grace_and_is_shown() {
     assert_eq!(story.reason(), Reason::Granted);
     story.clock.advance(7 * DAY);
     assert_eq!(story.reason(), Reason::StatusStale);
-    story.clock.advance(14 * DAY - Duration::from_nanos(1));
+    story.clock.advance((14 * DAY).checked_sub(Duration::from_nanos(1)).unwrap());
     assert_eq!(story.reason(), Reason::StatusStale);
     story.clock.advance(Duration::from_nanos(1));
     assert_eq!(story.reason(), Reason::Unconfirmed);

@@ -1,6 +1,7 @@
 //! A store under power cuts: children that are killed in the middle of saving, and every byte of every file torn.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::print_stdout)]
+#![allow(clippy::cast_possible_truncation, clippy::disallowed_methods)]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -105,7 +106,9 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 fn restore(folder: &Path, files: &[(PathBuf, Vec<u8>)]) {
     fs::remove_dir_all(folder).unwrap();
     fs::create_dir_all(folder).unwrap();
-    files.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+    for (path, bytes) in files {
+        fs::write(path, bytes).unwrap();
+    }
 }
 
 /// A short state, so that every byte can be visited.
