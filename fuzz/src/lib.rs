@@ -3,20 +3,24 @@
 //! *Invariant:* `run` panics only when an oracle disagrees; each module's unit test shows that it uses its input.
 //! *Next:* `fuzz_targets/` (libFuzzer's entry points), `tests/replay.rs` (seeds and past crashes on stable).
 
+mod log_items;
 pub mod board_actions;
 pub mod bus_framing;
 pub mod candump_line;
 pub mod dbc_load;
 pub mod decode_roundtrip;
 pub mod encode_model;
+pub mod entitlement_state;
 pub mod key_set;
 pub mod log_blf;
-mod log_items;
 pub mod log_mf4;
 pub mod log_pcap;
 pub mod log_text;
 pub mod mapping;
 pub mod math;
+pub mod policy;
 pub mod recording;
 pub mod session_bytes;
+pub mod status_list;
+pub mod store_load;
 pub mod token_verify;

@@ -96,3 +96,23 @@ fn log_pcap() {
 fn log_mf4() {
     replay("log_mf4", coachwork_fuzz::log_mf4::run);
 }
+
+#[test]
+fn status_list() {
+    replay("status_list", coachwork_fuzz::status_list::run);
+}
+
+#[test]
+fn store_load() {
+    replay("store_load", coachwork_fuzz::store_load::run);
+}
+
+#[test]
+fn policy() {
+    replay("policy", coachwork_fuzz::policy::run);
+}
+
+#[test]
+fn entitlement_state() {
+    replay("entitlement_state", coachwork_fuzz::entitlement_state::run);
+}

@@ -10,6 +10,9 @@ mod database;
 mod decode;
 mod diff;
 mod dump;
+mod grant;
+mod grant_car;
+mod grant_sell;
 mod input;
 mod lint;
 mod live;
@@ -38,6 +41,7 @@ enum Command {
     Decode(decode::Decode),
     Diff(diff::Compare),
     Dump(dump::Dump),
+    Grant(grant::Grant),
     Lint(lint::Lint),
     Record(record::Record),
     Replay(replay::Replay),
@@ -81,6 +85,7 @@ fn main() -> ExitCode {
         Command::Decode(decode) => decode.run(),
         Command::Diff(diff) => diff.run(),
         Command::Dump(dump) => dump.run(),
+        Command::Grant(grant) => grant.run(),
         Command::Lint(lint) => lint.run(),
         Command::Record(record) => record.run(),
         Command::Replay(replay) => replay.run(),

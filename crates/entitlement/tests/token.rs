@@ -105,7 +105,8 @@ fn everything_that_may_be_said_is_read() {
 
 #[test]
 fn terms_that_do_not_fit_together_are_refused() {
-    let with = |change: &dyn Fn(&mut Vec<(Value, Value)>, &mut Vec<(Value, Value)>)| {
+    type Map = Vec<(Value, Value)>;
+    let with = |change: &dyn Fn(&mut Map, &mut Map)| {
         let mut claims = rich_claims();
         let Value::Map(mut ours) = claims[5].1.clone() else { panic!() };
         change(&mut claims, &mut ours);
