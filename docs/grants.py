@@ -25,7 +25,7 @@ def inside(folder):
     python = os.path.join(place, "bin", "python")
     if not os.path.exists(python):
         venv.create(place, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "pycose==1.1.0", "cbor2"], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "pycose==1.1.0", "cbor2<6"], check=True)
     os.environ["COACHWORK_GRANTS_FOLDER"] = folder
     os.execv(python, [python, *sys.argv])
 
