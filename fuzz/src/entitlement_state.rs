@@ -239,4 +239,20 @@ mod tests {
         assert_eq!(judge(&[&lent[..], &[4, 0, 0, 0, 1, 9, 0, 0]].concat()), [true, false, false]);
         assert_eq!(judge(&[&lent[..], &[4, 0, 0, 0, 1, 9, 0, 0, 4, 1, 0, 0]].concat()), [false; 3]);
     }
+
+    /// Lives at random, the same ones each time.
+    #[test]
+    fn many_lives() {
+        let mut seed = 1u64;
+        let mut next = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 56) as u8
+        };
+        let mut some = 0;
+        for _ in 0..150 {
+            let life: Vec<u8> = (0..160).map(|_| next()).collect();
+            some += judge(&life).iter().filter(|allowed| **allowed).count();
+        }
+        assert!(some > 0);
+    }
 }
