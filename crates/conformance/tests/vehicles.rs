@@ -3,7 +3,7 @@
 mod stand;
 
 use coachwork_conformance::{Stage, Subject, vehicle};
-use stand::{can, entitled, entitled_simulator, in_memory, simulator};
+use stand::{can, entitled, entitled_simulator, in_memory, recorded, simulator};
 
 async fn boxed(stage: Stage) -> Subject {
     in_memory(stage).await.boxed()
@@ -18,5 +18,6 @@ vehicle!(boxed, mod in_a_box);
 vehicle!(in_arc, mod in_an_arc);
 vehicle!(simulator, mod simulated);
 vehicle!(can, mod behind_a_bus);
+vehicle!(recorded, mod played_back);
 vehicle!(entitled, mod behind_grants);
 vehicle!(entitled_simulator, mod simulated_behind_grants);

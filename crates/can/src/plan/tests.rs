@@ -348,3 +348,42 @@ proptest! {
         prop_assert_eq!(&back[..2], &payload[..2]);
     }
 }
+
+/// Numbers in other units, expressions, tables, labels, special values and values that do not fit: no frame costs an allocation.
+#[test]
+fn decoding_to_datapoints_allocates_nothing() {
+    let every =
+        |signal: &str, more: &str| format!(r#""dbc2vss": {{"signal": "{signal}", "interval_ms": 0{more}}}"#);
+    let leaves = [
+        leaf("A", "float", &format!(r#""unit": "m/s", {}"#, every("Speed", ""))),
+        leaf("B", "int16", &every("Speed", r#", "transform": {"math": "floor(x * 2)"}"#)),
+        leaf("C", "uint8", &every("Speed", r#", "not_available": 10, "error": [11, 12]"#)),
+        leaf(
+            "D",
+            "string",
+            &every(
+                "Gear",
+                r#", "transform": {"mapping": [{"from": "P", "to": "parked"}, {"from": 1, "to": "back"}]}"#,
+            ),
+        ),
+        leaf("E", "int8", &every("Gear", "")),
+        leaf("F", "double", &every("Temp", r#", "on_change": true"#)),
+    ];
+    let (plan, catalogue) = compile(&leaves.join(",")).unwrap();
+    let mut inward = Inward::new(&plan, &catalogue);
+    let mut points: Vec<(SignalId, Datapoint)> = Vec::with_capacity(16);
+    let (mut seen, mut unavailable) = (0, 0);
+    let measured = allocation_counter::measure(|| {
+        for number in 0..20_000_u32 {
+            let [a, b, c, _] = number.to_le_bytes();
+            let at = Timestamp::from_nanoseconds(i64::from(number) * 1_000_000);
+            let frame = Frame::new(CanId::standard(100).unwrap(), &[a, b, a & 15, c, 0, 0, 0, 0]).unwrap();
+            assert_eq!(inward.read(0, &frame.with_time(at), at, &mut points), Fate::Read);
+            seen += points.len();
+            unavailable += points.iter().filter(|(_, point)| !point.is_valid()).count();
+            points.clear();
+        }
+    });
+    assert!(seen > 80_000 && unavailable > 10_000, "{seen} points, {unavailable} without a value");
+    assert_eq!(measured.count_total, 0);
+}

@@ -26,8 +26,8 @@ use coachwork_gateway::Gateway;
 use coachwork_simulator::{Scenario, SimulatedVehicle};
 use coachwork_transport::{Connector, Limits, Listener, memory};
 use coachwork_vehicle::{
-    Catalogue, DataType, Entry, Error, ErrorKind, Everybody, Facts, MemoryVehicle, Permission, ReasonKind,
-    State, Value, Vehicle,
+    Catalogue, DataType, Entry, Error, ErrorKind, Everybody, Facts, MemoryVehicle, Pace, Permission,
+    ReasonKind, Recorded, State, Value, Vehicle,
 };
 
 /// A vehicle in memory that shows all there is to try.
@@ -63,6 +63,18 @@ pub(crate) async fn simulator(stage: Stage) -> Subject {
     stage.spawn(driver);
     let window = "Vehicle.Cabin.Door.Row1.DriverSide.Window.Position";
     Subject::new(car).with_actuator(window, [10_u8, 30, 20].map(Value::from))
+}
+
+/// A drive that was recorded, on the stage's clock: it says a few things, and then nothing for long.
+pub(crate) async fn recorded(stage: Stage) -> Subject {
+    const DRIVE: &str = "coachwork-recording 1 utc\nsignal\tVehicle.Speed\tsensor\tfloat\tunit=km/h\n\
+        signal\tVehicle.Level\tsensor\tuint8\nsignal\tVehicle.Name\tsensor\tstring\n\
+        signal\tVehicle.Heating\tactuator\tint8\tmin=0\tmax=100\n\
+        @1000000000\n0\t=50.5\n1\t=7\n2\t?source\n3\t=0\n@1100000000\n0\t=51.0\n@9000000000000000\n0\t=0.0\nend\tparked\n";
+    let (car, driver) =
+        Recorded::open("drive.rec", DRIVE.as_bytes(), stage.clock(), Pace::Times(1.0)).unwrap();
+    stage.spawn(driver);
+    Subject::new(car)
 }
 
 const DBC: &str = r#"VERSION ""
