@@ -71,8 +71,12 @@ pub(crate) async fn recorded(stage: Stage) -> Subject {
         signal\tVehicle.Level\tsensor\tuint8\nsignal\tVehicle.Name\tsensor\tstring\n\
         signal\tVehicle.Heating\tactuator\tint8\tmin=0\tmax=100\n\
         @1000000000\n0\t=50.5\n1\t=7\n2\t?source\n3\t=0\n@1100000000\n0\t=51.0\n@9000000000000000\n0\t=0.0\nend\tparked\n";
-    let (car, driver) =
+    let (car, mut driver) =
         Recorded::open("drive.rec", DRIVE.as_bytes(), stage.clock(), Pace::Times(1.0)).unwrap();
+    // What it says first is said before anybody looks.
+    for _ in 0..4 {
+        assert!(futures_util::FutureExt::now_or_never(&mut driver).is_none());
+    }
     stage.spawn(driver);
     Subject::new(car)
 }
