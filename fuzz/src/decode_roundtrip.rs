@@ -13,10 +13,10 @@ pub fn run(data: &[u8]) {
 }
 
 /// Takes bytes off the input; zeros when it is used up.
-struct Input<'a>(&'a [u8]);
+pub(crate) struct Input<'a>(pub(crate) &'a [u8]);
 
 impl Input<'_> {
-    fn byte(&mut self) -> u8 {
+    pub(crate) fn byte(&mut self) -> u8 {
         match self.0 {
             [first, rest @ ..] => {
                 self.0 = rest;
@@ -37,7 +37,7 @@ impl Input<'_> {
         }
     }
 
-    fn signal(&mut self, position: usize, length: usize) -> Signal {
+    pub(crate) fn signal(&mut self, position: usize, length: usize) -> Signal {
         let start = u32::from(self.byte()) * 2 % (length as u32 * 8 + 8);
         let bits = u32::from(self.byte()) % 64 + 1;
         let flags = self.byte();
@@ -130,7 +130,7 @@ pub fn check(data: &[u8]) -> Option<usize> {
     Some(present)
 }
 
-fn selected(signals: &[Signal], signal: &Signal, payload: &[u8]) -> bool {
+pub(crate) fn selected(signals: &[Signal], signal: &Signal, payload: &[u8]) -> bool {
     let Some(multiplexed) = signal.multiplexed() else { return true };
     let Some(parent) = signals.iter().find(|other| other.name() == multiplexed.multiplexer()) else {
         return false;
@@ -140,7 +140,7 @@ fn selected(signals: &[Signal], signal: &Signal, payload: &[u8]) -> bool {
         && selected(signals, parent, payload)
 }
 
-fn bits(signal: &Signal, payload: &[u8]) -> Option<u64> {
+pub(crate) fn bits(signal: &Signal, payload: &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     let mut at = signal.start() as usize;
     for step in 0..signal.length() {
@@ -159,7 +159,7 @@ fn bits(signal: &Signal, payload: &[u8]) -> Option<u64> {
     Some(value)
 }
 
-fn raw(signal: &Signal, bits: u64) -> Raw {
+pub(crate) fn raw(signal: &Signal, bits: u64) -> Raw {
     match signal.value_type() {
         ValueType::Unsigned => Raw::Unsigned(bits),
         ValueType::Signed if bits >> (signal.length() - 1) & 1 == 1 => {
@@ -171,7 +171,7 @@ fn raw(signal: &Signal, bits: u64) -> Raw {
     }
 }
 
-fn physical(signal: &Signal, raw: Raw) -> Number {
+pub(crate) fn physical(signal: &Signal, raw: Raw) -> Number {
     let fits = |value: f64| {
         value.fract() == 0.0 && (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value)
     };

@@ -7,6 +7,7 @@ mod log_items;
 pub mod board_actions;
 pub mod bus_framing;
 pub mod candump_line;
+pub mod columns_rows;
 pub mod dbc_load;
 pub mod decode_roundtrip;
 pub mod encode_model;

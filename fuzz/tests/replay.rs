@@ -38,6 +38,11 @@ fn encode_model() {
 }
 
 #[test]
+fn columns_rows() {
+    replay("columns_rows", coachwork_fuzz::columns_rows::run);
+}
+
+#[test]
 fn key_set() {
     replay("key_set", coachwork_fuzz::key_set::run);
 }
