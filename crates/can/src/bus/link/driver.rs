@@ -143,7 +143,7 @@ impl Keeper {
     async fn serve(&mut self, port: &mut dyn Port) -> Left {
         let mut alarm = self.alarm();
         // Whether something was heard since the last alarm, and whether an answer is due.
-        let (mut heard, mut due) = (true, false);
+        let (mut heard, mut due, mut writing) = (true, false, false);
         poll_fn(|cx| {
             self.shared.driver.register(cx.waker());
             for _ in 0..TURNS {
@@ -155,7 +155,7 @@ impl Keeper {
                 if has_room {
                     let received = port.poll_receive(cx, self.clock.now(), &mut self.intake);
                     if let Poll::Ready(received) = received {
-                        self.shared.take_in(&mut self.intake, self.outgoing.len());
+                        self.shared.take_in(&mut self.intake, self.outgoing.len(), writing);
                         if let Err(error) = received {
                             return Poll::Ready(Left::Lost(error));
                         }
@@ -168,9 +168,10 @@ impl Keeper {
                 self.shared.take_out(&mut self.outgoing);
                 let waiting = self.outgoing.len();
                 let sent = port.poll_send(cx, &mut self.outgoing, &mut self.intake);
-                if self.outgoing.len() < waiting {
-                    self.shared.take_in(&mut self.intake, self.outgoing.len());
-                    moved = true;
+                let was_writing = std::mem::replace(&mut writing, sent.is_pending());
+                if self.outgoing.len() < waiting || was_writing != writing {
+                    self.shared.take_in(&mut self.intake, self.outgoing.len(), writing);
+                    moved |= self.outgoing.len() < waiting;
                 }
                 match sent {
                     Poll::Ready(Err(error)) => return Poll::Ready(Left::Lost(error)),

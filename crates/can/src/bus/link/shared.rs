@@ -27,6 +27,7 @@ pub(super) struct Shared {
     pub(super) changed: Event,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "they change independently of each other")]
 pub(super) struct State {
     capacity: usize,
     filters: IdFilters,
@@ -44,8 +45,10 @@ pub(super) struct State {
     lost: u64,
     bad: u64,
     outbox: VecDeque<Frame>,
-    /// Taken by the driver and not written yet.
+    /// Taken by the driver and not by the port yet.
     in_hand: u64,
+    /// Whether the port still writes what it took.
+    writing: bool,
     /// Sent over this port, and of those confirmed.
     sent: u64,
     confirmed: u64,
@@ -71,6 +74,7 @@ impl Shared {
             bad: 0,
             outbox: VecDeque::new(),
             in_hand: 0,
+            writing: false,
             sent: 0,
             confirmed: 0,
             confirms: false,
@@ -97,7 +101,7 @@ impl Shared {
     pub(super) fn came_up(&self, now: Timestamp) {
         let mut state = self.lock();
         state.link = LinkState::Up { since: now };
-        (state.sent, state.confirmed, state.confirms) = (0, 0, false);
+        (state.sent, state.confirmed, state.confirms, state.writing) = (0, 0, false, false);
         if let Some(mut gap) = state.down.take() {
             gap.until = Some(now);
             state.put_gap(gap);
@@ -154,10 +158,11 @@ impl Shared {
         self.changed.notify(usize::MAX);
     }
 
-    /// Takes in what the port had to say, and how many frames the driver still holds.
-    pub(super) fn take_in(&self, intake: &mut Intake, in_hand: usize) {
+    /// Takes in what the port had to say, how many frames the driver still holds, and whether the port still writes.
+    pub(super) fn take_in(&self, intake: &mut Intake, in_hand: usize, writing: bool) {
         let mut state = self.lock();
-        let wrote = state.in_hand > count(in_hand);
+        let wrote = state.in_hand > count(in_hand) || (state.writing && !writing);
+        state.writing = writing;
         state.in_hand = count(in_hand);
         if !state.filters.is_empty() {
             intake.frames.retain(|frame| state.filters.passes(frame));
@@ -212,7 +217,7 @@ impl State {
 
     /// Whether nothing waits to be sent, or nothing will be.
     pub(super) fn is_flushed(&self) -> bool {
-        let is_written = self.outbox.is_empty() && self.in_hand == 0;
+        let is_written = self.outbox.is_empty() && self.in_hand == 0 && !self.writing;
         let is_confirmed = !self.confirms || self.confirmed >= self.sent;
         !matches!(self.link, LinkState::Up { .. }) || (is_written && is_confirmed)
     }

@@ -22,6 +22,8 @@ struct Wire {
     /// How many frames the port takes.
     takes: usize,
     sent: Vec<Frame>,
+    /// Whether what it took is not written yet.
+    holds: bool,
     confirms: bool,
     must_answer: bool,
     probes: usize,
@@ -107,7 +109,7 @@ impl Port for Played {
             }
         }
         wire.waker = Some(cx.waker().clone());
-        if frames.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if frames.is_empty() && !wire.holds { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     fn probe(&mut self) -> bool {
@@ -295,6 +297,14 @@ fn a_full_way_out_says_so_and_makes_its_caller_wait() {
     stand.turn();
     block_on(stand.link.flushed());
     assert_eq!(stand.link.counts().sent, 5);
+    // What the port took and did not write yet is not flushed.
+    stand.wire.with(|wire| wire.holds = true);
+    stand.send(5).unwrap();
+    stand.turn();
+    assert!((stand.link.flushed()).now_or_never().is_none());
+    stand.wire.with(|wire| wire.holds = false);
+    stand.turn();
+    block_on(stand.link.flushed());
 }
 
 #[test]
