@@ -3,7 +3,6 @@
 //! *Invariant:* `run` panics only when an oracle disagrees; each module's unit test shows that it uses its input.
 //! *Next:* `fuzz_targets/` (libFuzzer's entry points), `tests/replay.rs` (seeds and past crashes on stable).
 
-mod log_items;
 pub mod board_actions;
 pub mod bus_framing;
 pub mod candump_line;
@@ -14,6 +13,7 @@ pub mod encode_model;
 pub mod entitlement_state;
 pub mod key_set;
 pub mod log_blf;
+mod log_items;
 pub mod log_mf4;
 pub mod log_pcap;
 pub mod log_text;

@@ -48,7 +48,10 @@ fn told(data: &[u8]) -> Option<(Vec<String>, Vec<u8>)> {
                 let times = (point.source.nanoseconds(), point.received.nanoseconds());
                 said.push(format!("{} {:?} {times:?}", watch.path(id), point.state));
             }
-            let kept = points.iter().filter(|(_, point)| !is_own(&point.state)).map(|(id, point)| (id, point.clone()));
+            let kept = points
+                .iter()
+                .filter(|(_, point)| !is_own(&point.state))
+                .map(|(id, point)| (id, point.clone()));
             let kept = Event::Changed(coachwork_vehicle::Points::new(kept.collect()));
             recorder.write(Timestamp::EPOCH, &kept).expect("memory");
         }
@@ -82,7 +85,9 @@ mod tests {
     #[test]
     fn the_input_decides_what_comes_out() {
         let with = |rest: &str| {
-            let text = format!("coachwork-recording 1 utc\nsignal\tA\tsensor\tuint8\nsignal\tB\tsensor\tstring[]\n{rest}");
+            let text = format!(
+                "coachwork-recording 1 utc\nsignal\tA\tsensor\tuint8\nsignal\tB\tsensor\tstring[]\n{rest}"
+            );
             play(text.as_bytes()).map(|(said, _)| said.unwrap().len())
         };
         assert_eq!(play(b"nonsense"), None);
