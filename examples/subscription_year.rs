@@ -42,7 +42,7 @@ fn main() -> Result<(), Failure> {
     story.expect(HEATING, Reason::NotInPlan);
     story.expect("sunroof", Reason::Fitted);
 
-    story.buy(&Offer::trial(winter, 14 * DAY)?, |draft| draft)?;
+    story.buy(&Offer::trial(winter, 14 * DAY)?.for_owner(), |draft| draft)?;
     story.tell("The owner tries the winter package for two weeks.")?;
     story.expect(HEATING, Reason::Trial);
 
@@ -63,7 +63,7 @@ fn main() -> Result<(), Failure> {
     story.wallet.tell_time("1970-01-01T00:00:00Z".parse()?, Trust::Rtc)?;
     story.tell("The battery was flat, and the car's clock says 1970: the last good state holds.")?;
     story.expect(HEATING, Reason::TimeUnknown);
-    story.expect(NAVIGATION, Reason::Granted);
+    story.expect(NAVIGATION, Reason::StatusStale);
 
     story.online()?;
     story.tell("Online again: time and status are fresh.")?;
