@@ -121,3 +121,13 @@ fn policy() {
 fn entitlement_state() {
     replay("entitlement_state", coachwork_fuzz::entitlement_state::run);
 }
+
+#[test]
+fn vspec() {
+    replay("vspec", coachwork_fuzz::vspec::run);
+}
+
+#[test]
+fn pattern() {
+    replay("pattern", coachwork_fuzz::pattern::run);
+}

@@ -5,6 +5,7 @@
 use std::future::Future;
 
 use crate::catalogue::SignalId;
+use crate::changes::Changes;
 use crate::datapoint::Datapoint;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::path::Pattern;
@@ -109,6 +110,70 @@ pub trait VehicleExt: Vehicle {
         }
     }
 
+    /// Follows one typed path: the present reading first, then each change, converted to its unit. A slow reader sees the latest.
+    /// Dropped early, it leaves no subscription behind.
+    ///
+    /// ```
+    /// use coachwork_vehicle::{Error, Vehicle, VehicleExt, vss};
+    /// async fn follow(car: &dyn Vehicle) -> Result<(), Error> {
+    ///     let mut speeds = car.changes(vss::SPEED).await?;
+    ///     while let Some(reading) = speeds.next().await {
+    ///         match reading?.valid() {
+    ///             Ok(speed) => println!("{speed} km/h"),
+    ///             Err(why) => println!("no speed: {why}"),
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Where the signal does not exist, may not be read, or its type or unit does not convert.
+    fn changes<T: VssValue>(
+        &self,
+        path: TypedPath<T>,
+    ) -> impl Future<Output = Result<Changes<T>, Error>> + Send {
+        async move {
+            let catalogue = self.catalogue();
+            let signal = path.resolve(&catalogue).map_err(|e| e.during(Operation::Subscribe))?;
+            path.check(&catalogue, signal).map_err(|e| e.during(Operation::Subscribe))?;
+            let subscription = self.subscribe(Subscribe::to([signal]).on_change().strict()).await?;
+            Ok(Changes::new(path, subscription))
+        }
+    }
+
+    /// Waits until a valid value of one typed path satisfies `wanted`, and returns it; the present value counts. It waits as long
+    /// as it takes: give it a deadline by racing it with a timer. Cancel-safe.
+    ///
+    /// ```
+    /// use coachwork_vehicle::{Error, Vehicle, VehicleExt, vss};
+    /// async fn stopped(car: &dyn Vehicle) -> Result<(), Error> {
+    ///     car.wait_until(vss::SPEED, |speed| *speed == 0.0).await.map(|_| ())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`changes`](Self::changes), and where the subscription ends first.
+    fn wait_until<T: VssValue>(
+        &self,
+        path: TypedPath<T>,
+        mut wanted: impl FnMut(&T) -> bool + Send,
+    ) -> impl Future<Output = Result<T, Error>> + Send {
+        async move {
+            let mut changes = self.changes(path).await?;
+            while let Some(reading) = changes.next().await {
+                if let Ok(value) = reading?.valid()
+                    && wanted(&value)
+                {
+                    return Ok(value);
+                }
+            }
+            let why = changes.ended().map_or_else(String::new, |why| format!(": {why}"));
+            let message = format!("the subscription ended before the value came{why}");
+            Err(Error::new(ErrorKind::Unavailable, message).during(Operation::Subscribe).on_path(path.path()))
+        }
+    }
+
     /// The signals whose paths match a pattern (`*` is one name, `**` any number); empty where none does.
     ///
     /// # Errors
@@ -130,3 +195,6 @@ fn one<T>(mut each: Each<T>) -> Result<T, Error> {
         _ => Err(Error::new(ErrorKind::Protocol, "the vehicle did not answer one request with one result")),
     }
 }
+
+#[cfg(test)]
+mod tests;

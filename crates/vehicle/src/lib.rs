@@ -6,6 +6,7 @@ mod backoff;
 mod bell;
 mod board;
 mod catalogue;
+mod changes;
 mod clock;
 mod datapoint;
 mod driver;
@@ -36,6 +37,7 @@ pub use catalogue::{
     Access, Catalogue, CatalogueCell, CatalogueError, Entry, EntryError, Facts, Kind, Permission, Receipts,
     SignalId, TimeBase, TreeHash, UnknownKind,
 };
+pub use changes::Changes;
 pub use clock::{Clock, ManualClock, Sleep};
 pub use datapoint::{Availability, Datapoint, Reason, ReasonKind, State};
 pub use driver::Driver;

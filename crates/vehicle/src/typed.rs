@@ -11,7 +11,7 @@ use crate::datapoint::{Datapoint, Reason, State};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::time::Timestamp;
 use crate::unit::Unit;
-use crate::value::{Value, VssValue};
+use crate::value::{DataType, Value, VssValue};
 
 /// No row in the table of constants: resolved by its text.
 const BY_TEXT: u16 = u16::MAX;
@@ -96,6 +96,26 @@ impl<T: VssValue> TypedPath<T> {
             Some((ours, theirs)) => Value::Double(self.convert(&value.into_value(), &ours, theirs)?),
         };
         entry.data_type().coerce(value).map_err(|e| self.mismatch(e.to_string()).during(Operation::Set))
+    }
+
+    /// Whether values of the catalogue's type and unit can be of this type and unit at all.
+    pub(crate) fn check(&self, catalogue: &Catalogue, signal: SignalId) -> Result<(), Error> {
+        let entry = catalogue.entry(signal)?;
+        let fits = |a: DataType, b: DataType| {
+            let (a, b) = ((a, a.scalar()), (b, b.scalar()));
+            let arrays = |t: DataType| matches!(t, DataType::Array(_));
+            arrays(a.0) == arrays(b.0) && (a.1 == b.1 || a.1.is_number() && b.1.is_number())
+        };
+        if !fits(entry.data_type(), T::DATA_TYPE) {
+            let message = format!("the catalogue has {}, the typed path {}", entry.data_type(), T::DATA_TYPE);
+            return Err(self.mismatch(message));
+        }
+        match self.conversion(entry.unit())? {
+            Some((ours, theirs)) => {
+                theirs.convert(0.0, &ours).map(|_| ()).map_err(|e| self.mismatch(e.to_string()))
+            }
+            None => Ok(()),
+        }
     }
 
     fn typed(&self, value: &Value, unit: Option<&Unit>) -> Result<T, Error> {
