@@ -67,11 +67,8 @@ fn waiting_ends_with_the_first_value_that_is_wanted() {
     assert!(wait.as_mut().now_or_never().is_none());
     publish(&car, 20.0);
     assert_eq!(wait.as_mut().now_or_never().unwrap().ok(), Some(72.0));
-    assert_eq!(
-        block_on(car.wait_until(vss::SPEED, |speed| *speed > 50.0)).unwrap(),
-        72.0,
-        "the present value counts"
-    );
+    let again = block_on(car.wait_until(vss::SPEED, |speed| *speed > 50.0));
+    assert_eq!(again.ok(), Some(72.0), "the present value counts");
 }
 
 #[test]
