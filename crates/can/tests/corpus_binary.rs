@@ -161,6 +161,14 @@ fn every_frame_of_every_mf4_log_equals_the_oracle() {
         let want = oracle(&corpus.join("oracle").join(format!("{name}.frames.jsonl.gz")));
         // The oracle has microseconds; some recorders' times are doubles of nanoseconds.
         compare(&name, &frames(&log), &want, Allow { nanoseconds: 500, ..Allow::default() });
+        // As from a pipe, and in gzip.
+        let bytes = std::fs::read(&log).unwrap();
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packed, &bytes).unwrap();
+        for stream in [bytes, packed.finish().unwrap()] {
+            let streamed: Vec<Frame> = LogReader::new(&name, &stream[..]).map(Result::unwrap).collect();
+            assert_eq!(streamed, frames(&log), "{name}");
+        }
         files += 1;
     }
     assert_eq!(files, 6);

@@ -28,6 +28,9 @@ pub enum LogFault {
     /// The file is of another kind, named here; the iteration ends.
     #[error("this is a {0} file, which is not read")]
     OtherFormat(&'static str),
+    /// An MF4 log that cannot seek, in gzip or from a pipe, is longer than this many bytes; the iteration ends.
+    #[error("the log is longer than {0} bytes: unpack it, and open it by its path")]
+    TooLong(u64),
     /// The line is longer than [`MAX_LINE`](super::MAX_LINE) bytes; it was skipped up to its end.
     #[error("the line is longer than {max} bytes", max = super::MAX_LINE)]
     LineTooLong,
@@ -95,7 +98,7 @@ impl LogError {
 
     /// Whether nothing is read after this: the reader failed, or the file is of another kind. Every other error costs one record.
     pub fn is_final(&self) -> bool {
-        matches!(self.0.fault, LogFault::Io(_) | LogFault::OtherFormat(_))
+        matches!(self.0.fault, LogFault::Io(_) | LogFault::OtherFormat(_) | LogFault::TooLong(_))
     }
 
     /// What was wrong.

@@ -16,6 +16,8 @@ pub(super) enum Kind {
     Blf,
     Pcap,
     Pcapng,
+    /// Its parts are anywhere in it.
+    Mf4,
     /// One that is not read, and its name.
     Other(&'static str),
 }
@@ -24,8 +26,8 @@ pub(super) enum Kind {
 const KINDS: [(&[u8], Kind); 15] = [
     (b"\x1F\x8B", Kind::Gzip),
     (b"LOGG", Kind::Blf),
-    (b"MDF     ", Kind::Other(MDF)),
-    (b"UnFinMF ", Kind::Other(MDF)),
+    (b"MDF     ", Kind::Mf4),
+    (b"UnFinMF ", Kind::Mf4),
     (b"\x0A\x0D\x0D\x0A", Kind::Pcapng),
     (b"\xA1\xB2\xC3\xD4", Kind::Pcap),
     (b"\xD4\xC3\xB2\xA1", Kind::Pcap),
@@ -38,9 +40,6 @@ const KINDS: [(&[u8], Kind); 15] = [
     (b"\xFF\xFE", Kind::Other("UTF-16 text")),
     (b"\xFE\xFF", Kind::Other("UTF-16 text")),
 ];
-
-/// Its parts are anywhere in it.
-const MDF: &str = if cfg!(feature = "mf4") { "MDF (read when opened by its path, unpacked)" } else { "MDF" };
 
 /// How many bytes tell every kind.
 const HEAD: usize = 16;

@@ -27,6 +27,8 @@ mod pcap;
 mod position;
 mod record;
 mod row;
+#[cfg(feature = "mf4")]
+mod spool;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -69,7 +71,8 @@ use text_log::TextLog;
 /// Each item is a frame, or the error of one record; after an error the next record is read as if nothing had happened. Only an error of
 /// the reader itself and a file of another kind end the iteration ([`LogError::is_final`]).
 ///
-/// A log in gzip is unpacked as it is read, several members one after the other too.
+/// A log in gzip is unpacked as it is read, several members one after the other too. MF4 (feature `mf4`) keeps its parts anywhere in the
+/// file: one that cannot seek, in gzip or from a pipe, is first copied to a temporary file without a name.
 ///
 /// ```
 /// use coachwork_can::log::LogReader;
@@ -125,7 +128,7 @@ impl<R: BufRead> LogReader<R> {
         Self { name: Arc::from(name), source: Source::New(input) }
     }
 
-    /// As [`new`](Self::new), of an input that can seek: so an MF4 log is read, whose parts are anywhere in the file.
+    /// As [`new`](Self::new), of an input that can seek: so an MF4 log, whose parts are anywhere in the file, is read where it is.
     ///
     /// # Errors
     /// The first bytes cannot be read.
@@ -215,6 +218,16 @@ impl<R: BufRead> LogReader<R> {
                 self.source = Source::Pcapng(Box::new(PcapngReader::new(input)));
                 return Ok(());
             }
+            #[cfg(feature = "mf4")]
+            Ok((input, Kind::Mf4)) => match spool::spooled(input) {
+                Ok(file) => {
+                    self.source = Source::Mf4(Box::new(Mf4Reader::new(file)));
+                    return Ok(());
+                }
+                Err(fault) => fault,
+            },
+            #[cfg(not(feature = "mf4"))]
+            Ok((_, Kind::Mf4)) => LogFault::OtherFormat("MDF"),
             Ok((_, Kind::Gzip)) => LogFault::OtherFormat("gzip"),
             Ok((_, Kind::Other(name))) => LogFault::OtherFormat(name),
             Err(cause) => LogFault::Io(cause),
