@@ -41,11 +41,13 @@ use crate::value::DataType;
 /// let mut recorder = Recorder::new(Vec::new(), &watch)?;
 /// let at = Timestamp::from_seconds(1);
 /// car.publish(&[("Vehicle.Speed", Datapoint::valid(50.5_f32, at))])?;
-/// recorder.write(at, &watch.next().await.ok_or("it has ended")?)?;
+/// for _ in 0..2 {
+///     recorder.write(at, &watch.next().await.ok_or("it has ended")?)?;
+/// }
 /// let text = recorder.end("switched off")?;
 /// assert_eq!(
 ///     String::from_utf8(text)?,
-///     "coachwork-recording 1 utc\nsignal\tVehicle.Speed\tsensor\tfloat\tunit=km/h\n@1000000000\n0\t-\t0\n0\t=50.5\nend\tswitched off\n"
+///     "coachwork-recording 1 utc\nsignal\tVehicle.Speed\tsensor\tfloat\tunit=km/h\n@1000000000\n0\t-\t0\n@1000000000\n0\t=50.5\nend\tswitched off\n"
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
