@@ -2,10 +2,10 @@
 //! which it writes code that does not compile.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dbc/powertrain.dbc");
+    let path = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../dbc/powertrain.dbc");
     println!("cargo:rerun-if-changed={}", path.display());
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let (text, calls) = plain(&std::fs::read_to_string(&path)?);
