@@ -3,7 +3,7 @@
 //! *Invariant:* both read the same lines and the same database; what the lines say is compared elsewhere, against the corpus's oracle.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use coachwork_benches::case::corpus;
@@ -50,12 +50,22 @@ fn one(run: &Run, name: &str, log: &Path, database: &Path) -> Line {
     let times = (MANY.min(run.frames) / lines).max(1);
     let path = folder().join("log");
     std::fs::write(&path, text.repeat(times)).expect("the log is written");
-    let mut ours = Command::new(tool);
+    let mut ours = Command::new(&tool);
     ours.arg("decode").arg(database).arg(&path);
-    let mut theirs = Command::new(cantools);
+    let mut theirs = Command::new(&cantools);
     theirs.arg("decode").arg(database);
     if processor_time(&mut theirs, Some(log)).is_none() {
-        return Line::missing(name, "cantools refuses the database", budget);
+        // cantools refuses some published databases: then both get what ours has made of it, written anew.
+        let Some(repaired) = repaired(database) else {
+            return Line::missing(name, "the database cannot be written anew", budget);
+        };
+        ours = Command::new(tool);
+        ours.arg("decode").arg(&repaired).arg(&path);
+        theirs = Command::new(cantools);
+        theirs.args(["decode", "--no-strict"]).arg(&repaired);
+        if processor_time(&mut theirs, Some(log)).is_none() {
+            return Line::missing(name, "cantools refuses the database", budget);
+        }
     }
     // Nanoseconds a line, so that smaller is better on both sides.
     let measured = paired(
@@ -65,6 +75,15 @@ fn one(run: &Run, name: &str, log: &Path, database: &Path) -> Line {
     );
     let _ = std::fs::remove_file(path);
     Line::new(name, measured, budget)
+}
+
+/// The database with every repair made, as a file.
+fn repaired(database: &Path) -> Option<PathBuf> {
+    let bytes = std::fs::read(database).ok()?;
+    let loaded = coachwork_dbc::Options::new().load(&bytes).ok()?;
+    let path = folder().join("repaired.dbc");
+    std::fs::write(&path, loaded.database.to_dbc()).ok()?;
+    Some(path)
 }
 
 /// Nanoseconds of processor time that a program takes; `None` where it fails.
