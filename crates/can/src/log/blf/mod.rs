@@ -18,7 +18,7 @@ use super::record::{ByteFlaw, RecordFault};
 use super::window::le32;
 use crate::{Channel, Frame};
 use coachwork_vehicle::{TimeBase, Timestamp};
-use containers::{BASE_HEADER, CONTAINER, CONTAINER_HEADER, Containers, MAGIC, MAX_PADDING, Piece};
+use containers::{BASE_HEADER, CONTAINER, Containers, MAGIC, MAX_PADDING, Piece};
 use header::Header;
 use memchr::memmem::Finder;
 use std::fmt;
@@ -207,9 +207,7 @@ impl<R: BufRead> BlfReader<R> {
     #[cold]
     fn other(&mut self, kind: u32, size: u64) -> Found {
         if kind == CONTAINER {
-            self.start += CONTAINER_HEADER.min(self.end - self.start);
-            self.lost = true;
-            return Found::Flaw(RecordFault::Damaged("a container within another").into());
+            return self.no_object(RecordFault::Damaged("a container within another"));
         }
         if !(BASE_HEADER as u64..=MAX_OBJECT).contains(&size) {
             return self.no_object(RecordFault::Size { what: "an object", size });

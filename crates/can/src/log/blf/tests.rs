@@ -240,6 +240,19 @@ fn the_place_of_damage_is_where_it_begins() {
     }
 }
 
+/// Found by the fuzzer: what follows the header of a container within another must not depend on how much was read at once.
+#[test]
+fn a_container_within_another_is_passed_over_by_its_first_bytes() {
+    let within =
+        [&b"LOBJ\x10\0\x01\0\x7C\x02\0\0\x0A\0\0\0\0\0\0\0\0\0\0\0"[..], &message(1), &message(2)].concat();
+    for piece in [1, 7, 28, 40, 1000] {
+        let log = file(&[(false, &within)]);
+        let input = BufReader::with_capacity(piece, &log[..]);
+        let (frames, errors): (Vec<_>, Vec<_>) = LogReader::new("log", input).partition(Result::is_ok);
+        assert_eq!((frames.len(), errors.len()), (2, 1), "{piece}");
+    }
+}
+
 #[test]
 fn a_damaged_container_costs_itself() {
     let content: Vec<Vec<u8>> =
