@@ -112,8 +112,8 @@ impl Decode {
             match item {
                 Ok(frame) => {
                     tally.frames += 1;
-                    if self.is_printed(database, &frame, by, &mut tally) {
-                        output.append(|out| render.frame(out, &frame, by))?;
+                    if let Some(message) = self.printed(database, &frame, by, &mut tally) {
+                        output.append(|out| render.frame(out, &frame, message))?;
                     }
                 }
                 Err(error) => bad_line(&error, &mut tally, output)?,
@@ -123,23 +123,24 @@ impl Decode {
         tally.report(log.name(), self.partial)
     }
 
-    /// Whether the frame is printed; where not, it is counted.
+    /// The position of the message whose frame is printed; where it is not, it is counted.
     #[inline]
-    fn is_printed(&self, database: &Database, frame: &Frame, by: Match, tally: &mut Tally) -> bool {
+    fn printed(&self, database: &Database, frame: &Frame, by: Match, tally: &mut Tally) -> Option<usize> {
         if !frame.is_data() {
             tally.no_data += 1;
-            return false;
+            return None;
         }
-        let Some(message) = database.find(frame.id(), by) else {
+        let found = database.find_position(frame.id(), by);
+        let Some((position, message)) = found.and_then(|at| Some((at, database.messages().get(at)?))) else {
             tally.unknown += 1;
-            return false;
+            return None;
         };
         match message.problem(frame.data()) {
-            None => return true,
+            None => return Some(position),
             Some(DecodeError::TooShort { .. }) => tally.short += 1,
             Some(_) => tally.multiplexer += 1,
         }
-        self.partial
+        self.partial.then_some(position)
     }
 }
 

@@ -74,14 +74,13 @@ pub(crate) fn seconds(out: &mut Vec<u8>, nanoseconds: i64) {
     let (whole, rest) =
         (nanoseconds.unsigned_abs() / 1_000_000_000, nanoseconds.unsigned_abs() % 1_000_000_000);
     out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
-    out.push(b'.');
     let (mut left, digits) = if rest % 1000 == 0 { (rest / 1000, 6) } else { (rest, 9) };
-    let mut decimals = [b'0'; 9];
-    for into in decimals.iter_mut().take(digits).rev() {
+    let mut decimals = *b".000000000";
+    for into in decimals.iter_mut().take(digits + 1).skip(1).rev() {
         *into = b'0' + u8::try_from(left % 10).unwrap_or(0);
         left /= 10;
     }
-    out.extend_from_slice(decimals.get(..digits).unwrap_or_default());
+    out.extend_from_slice(decimals.get(..=digits).unwrap_or_default());
 }
 
 #[cfg(test)]

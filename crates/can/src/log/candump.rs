@@ -86,6 +86,14 @@ fn body(rest: Rest<'_>) -> Result<Frame, Flaw> {
 #[inline]
 fn classic(id: Identifier, rest: Rest<'_>) -> Result<Frame, Flaw> {
     let mut data = [0; Frame::MAX_CLASSIC];
+    let digits = rest.bytes();
+    // Nearly every line ends with its digits.
+    if let Identifier::Frame(id) = id
+        && text::hex_bytes(digits, &mut data)
+        && let Ok(frame) = Frame::new(id, data.get(..digits.len() / 2).unwrap_or_default())
+    {
+        return Ok(frame);
+    }
     let (len, after) = payload(rest, &mut data)?;
     let data = data.get(..len).unwrap_or_default();
     let frame = match id {

@@ -117,6 +117,22 @@ pub(super) fn hex_byte(high: u8, low: u8) -> Option<u8> {
     if (high | low) & 0xF0 == 0 { Some(high << 4 | low) } else { None }
 }
 
+/// Pairs of digits into the bytes they spell; `false` where there are more than `into` takes, or something else than digits.
+#[inline]
+pub(super) fn hex_bytes(text: &[u8], into: &mut [u8]) -> bool {
+    let mut seen = 0;
+    let pairs = text.chunks_exact(2);
+    let odd = !pairs.remainder().is_empty();
+    for (into, pair) in into.iter_mut().zip(pairs) {
+        if let [high, low] = pair {
+            let (high, low) = (digit(*high), digit(*low));
+            seen |= high | low;
+            *into = high << 4 | (low & 0xF);
+        }
+    }
+    seen & 0xF0 == 0 && !odd && text.len() <= 2 * into.len()
+}
+
 /// A hexadecimal number of 1 to 8 digits.
 #[inline]
 pub(super) fn hex_u32(text: &[u8]) -> Option<u32> {
@@ -204,7 +220,25 @@ pub(super) fn fixed(text: &[u8], decimals: u32) -> Option<i64> {
 /// Seconds with decimals.
 #[inline]
 pub(super) fn seconds(text: &[u8]) -> Option<Timestamp> {
-    fixed(text, 9).map(Timestamp::from_nanoseconds)
+    let nanoseconds = match text.split_at_checked(10) {
+        // As nearly every log has it; what is no digit is looked at again below.
+        Some((whole, [b'.', micros @ ..])) if micros.len() == 6 => microseconds(whole, micros),
+        _ => None,
+    };
+    nanoseconds.or_else(|| fixed(text, 9)).map(Timestamp::from_nanoseconds)
+}
+
+/// Ten digits of seconds and six of their decimals, in nanoseconds; `None` where one is no digit, or the sum does not fit.
+#[inline]
+fn microseconds(whole: &[u8], decimals: &[u8]) -> Option<i64> {
+    let (mut value, mut largest) = (0u64, 0u8);
+    // Sixteen digits do not overflow.
+    for byte in whole.iter().chain(decimals) {
+        let digit = byte.wrapping_sub(b'0');
+        largest = largest.max(digit);
+        value = value * 10 + u64::from(digit);
+    }
+    if largest > 9 { None } else { i64::try_from(value).ok()?.checked_mul(1000) }
 }
 
 /// Seconds as programs print a double: also with an exponent, or with more decimals than a nanosecond has, which are rounded.

@@ -6,7 +6,7 @@
 use crate::Format;
 use crate::number;
 use coachwork_can::{CanId, Frame};
-use coachwork_dbc::{Database, Match, Message};
+use coachwork_dbc::{Database, Message};
 
 /// How frames are printed.
 #[derive(Debug)]
@@ -16,17 +16,19 @@ pub(super) struct Render<'a> {
     raw: bool,
     single_line: bool,
     labels: bool,
-    /// JSON, by message.
+    /// By message.
     messages: Vec<Prepared>,
 }
 
-/// The parts of a message's JSON that are always the same.
+/// The parts of a printed message that are always the same.
 #[derive(Debug, Default)]
 struct Prepared {
-    /// `,"message":"NAME","signals":{`
+    /// `,"message":"NAME","signals":{`, or ` ::\nNAME(`.
     head: Vec<u8>,
-    /// `"Signal":`, by signal.
+    /// `,"Signal":`, or `,\n    Signal: `, by signal; the first that is printed goes without the comma.
     keys: Vec<Vec<u8>>,
+    /// ` km/h`, by signal; for text.
+    units: Vec<Vec<u8>>,
 }
 
 impl<'a> Render<'a> {
@@ -37,21 +39,21 @@ impl<'a> Render<'a> {
         single_line: bool,
         labels: bool,
     ) -> Self {
-        let messages = if format == Format::Jsonl {
-            database.messages().iter().map(Prepared::new).collect()
-        } else {
-            Vec::new()
+        let prepared = |message| match format {
+            Format::Jsonl => Prepared::json(message),
+            Format::Text => Prepared::text(message, single_line),
         };
+        let messages = database.messages().iter().map(prepared).collect();
         Self { database, format, raw, single_line, labels, messages }
     }
 
-    /// A data frame whose message the database has.
-    pub(super) fn frame(&self, out: &mut Vec<u8>, frame: &Frame, by: Match) {
-        let Some(position) = self.database.find_position(frame.id(), by) else { return };
+    /// A data frame of the message at `position`.
+    pub(super) fn frame(&self, out: &mut Vec<u8>, frame: &Frame, position: usize) {
         let Some(message) = self.database.messages().get(position) else { return };
-        match (self.format, self.messages.get(position)) {
-            (Format::Jsonl, Some(prepared)) => self.json(out, frame, message, prepared),
-            _ => self.text(out, frame, message),
+        let Some(prepared) = self.messages.get(position) else { return };
+        match self.format {
+            Format::Jsonl => self.json(out, frame, message, prepared),
+            Format::Text => self.text(out, frame, message, prepared),
         }
     }
 
@@ -82,15 +84,8 @@ impl<'a> Render<'a> {
             b",\"extended\":false"
         });
         out.extend_from_slice(&prepared.head);
-        let mut is_first = true;
-        for value in message.decode_partial(frame.data()) {
-            if !is_first {
-                out.push(b',');
-            }
-            is_first = false;
-            out.extend_from_slice(
-                prepared.keys.get(value.index().position()).map_or(&b"\"\":"[..], Vec::as_slice),
-            );
+        for (count, value) in message.decode_partial(frame.data()).enumerate() {
+            out.extend_from_slice(prepared.key(value.index().position(), count == 0));
             if self.raw {
                 number::raw(out, value.raw());
             } else {
@@ -100,49 +95,64 @@ impl<'a> Render<'a> {
         out.extend_from_slice(b"}}\n");
     }
 
-    fn text(&self, out: &mut Vec<u8>, frame: &Frame, message: &Message) {
+    fn text(&self, out: &mut Vec<u8>, frame: &Frame, message: &Message, prepared: &Prepared) {
         candump(out, frame);
-        out.extend_from_slice(if self.single_line { b" :: " } else { b" ::\n" });
-        out.extend_from_slice(message.name().as_bytes());
-        out.push(b'(');
-        let (before, between, end): (&[u8], &[u8], &[u8]) =
-            if self.single_line { (b"", b", ", b")\n") } else { (b"\n    ", b",", b"\n)\n") };
-        for (count, value) in message.decode_partial(frame.data()).enumerate() {
-            if count > 0 {
-                out.extend_from_slice(between);
-            }
-            out.extend_from_slice(before);
-            out.extend_from_slice(value.name().as_bytes());
-            out.extend_from_slice(b": ");
+        out.extend_from_slice(&prepared.head);
+        let mut is_first = true;
+        for value in message.decode_partial(frame.data()) {
+            let signal = value.index().position();
+            out.extend_from_slice(prepared.key(signal, is_first));
+            is_first = false;
             match value.label().filter(|_| self.labels && !self.raw) {
                 Some(label) => out.extend_from_slice(label.as_bytes()),
                 None if self.raw => number::raw(out, value.raw()),
                 None => {
                     number::plain(out, value.physical());
-                    let unit = value.signal().unit();
-                    if !unit.is_empty() {
-                        out.push(b' ');
-                        out.extend_from_slice(unit.as_bytes());
-                    }
+                    out.extend_from_slice(prepared.units.get(signal).map_or(&b""[..], Vec::as_slice));
                 }
             }
         }
-        out.extend_from_slice(end);
+        out.extend_from_slice(if self.single_line { b")\n" } else { b"\n)\n" });
     }
 }
 
 impl Prepared {
-    fn new(message: &Message) -> Self {
+    fn json(message: &Message) -> Self {
         let mut head = b",\"message\":".to_vec();
         number::text(&mut head, message.name());
         head.extend_from_slice(b",\"signals\":{");
         let key = |name: &str| {
-            let mut key = Vec::new();
+            let mut key = vec![b','];
             number::text(&mut key, name);
             key.push(b':');
             key
         };
-        Self { head, keys: message.signals().iter().map(|signal| key(signal.name())).collect() }
+        let keys = message.signals().iter().map(|signal| key(signal.name())).collect();
+        Self { head, keys, units: Vec::new() }
+    }
+
+    fn text(message: &Message, single_line: bool) -> Self {
+        let head = format!("{}{}(", if single_line { " :: " } else { " ::\n" }, message.name());
+        let before = if single_line { ", " } else { ",\n    " };
+        let signals = message.signals().iter();
+        let keys =
+            signals.clone().map(|signal| format!("{before}{}: ", signal.name()).into_bytes()).collect();
+        let unit = |unit: &str| if unit.is_empty() { Vec::new() } else { format!(" {unit}").into_bytes() };
+        Self { head: head.into_bytes(), keys, units: signals.map(|signal| unit(signal.unit())).collect() }
+    }
+
+    /// What stands before the value of a signal; the first of a message has no comma, nor the space after it on the same line.
+    #[inline]
+    fn key(&self, signal: usize, is_first: bool) -> &[u8] {
+        let key = self.keys.get(signal).map_or(&b""[..], Vec::as_slice);
+        let skipped = if !is_first {
+            0
+        } else if key.get(1) == Some(&b' ') {
+            2
+        } else {
+            1
+        };
+        key.get(skipped..).unwrap_or_default()
     }
 }
 
@@ -161,28 +171,47 @@ fn candump(out: &mut Vec<u8>, frame: &Frame) {
     out.extend_from_slice(b"  ");
     identifier(out, frame.id());
     let len = frame.len();
+    let (tens, ones) = (digit(len / 10), digit(len % 10));
     if frame.is_fd() {
-        out.extend_from_slice(b"  [");
-        out.push(b'0' + u8::try_from(len / 10).unwrap_or(0));
-        out.push(b'0' + u8::try_from(len % 10).unwrap_or(0));
+        out.extend_from_slice(&[b' ', b' ', b'[', tens, ones, b']', b' ']);
     } else {
-        out.extend_from_slice(b"   [");
-        out.push(b'0' + u8::try_from(len).unwrap_or(0));
+        out.extend_from_slice(&[b' ', b' ', b' ', b'[', ones, b']', b' ']);
     }
-    out.extend_from_slice(b"] ");
-    for byte in frame.data() {
-        out.push(b' ');
-        hex(out, u32::from(*byte), 2);
+    payload(out, frame.data());
+}
+
+/// ` DE AD BE EF`, put together apart: one copy into the output instead of three for each byte.
+fn payload(out: &mut Vec<u8>, data: &[u8]) {
+    if data.len() <= Frame::MAX_CLASSIC {
+        spaced::<{ 3 * Frame::MAX_CLASSIC }>(out, data);
+    } else {
+        spaced::<{ 3 * Frame::MAX_FD }>(out, data);
     }
+}
+
+fn spaced<const LENGTH: usize>(out: &mut Vec<u8>, data: &[u8]) {
+    let mut text = [b' '; LENGTH];
+    for (into, byte) in text.chunks_exact_mut(3).zip(data) {
+        if let [_, high, low] = into {
+            (*high, *low) = (hex_digit(byte >> 4), hex_digit(byte & 0xF));
+        }
+    }
+    out.extend_from_slice(text.get(..3 * data.len()).unwrap_or_default());
+}
+
+fn digit(value: usize) -> u8 {
+    b'0' + u8::try_from(value % 10).unwrap_or(0)
+}
+
+/// Without a table and without a branch: the letters begin 7 after the digits.
+fn hex_digit(nibble: u8) -> u8 {
+    b'0' + nibble + 7 * u8::from(nibble > 9)
 }
 
 fn identifier(out: &mut Vec<u8>, id: CanId) {
-    hex(out, id.raw(), if id.is_extended() { 8 } else { 3 });
-}
-
-fn hex(out: &mut Vec<u8>, value: u32, digits: u32) {
-    for place in (0..digits).rev() {
-        let nibble = u8::try_from((value >> (place * 4)) & 0xF).unwrap_or(0);
-        out.push(if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 });
+    let mut digits = [b'0'; 8];
+    for (into, place) in digits.iter_mut().zip((0..8).rev()) {
+        *into = hex_digit(u8::try_from((id.raw() >> (place * 4)) & 0xF).unwrap_or(0));
     }
+    out.extend_from_slice(digits.get(if id.is_extended() { 0 } else { 5 }..).unwrap_or_default());
 }
