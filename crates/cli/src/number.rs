@@ -29,8 +29,13 @@ pub(crate) fn raw(out: &mut Vec<u8>, raw: Raw) {
 pub(crate) fn integer(out: &mut Vec<u8>, value: i128) {
     match i64::try_from(value) {
         Ok(value) => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
-        Err(_) => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
+        Err(_) => large(out, value),
     }
+}
+
+#[cold]
+fn large(out: &mut Vec<u8>, value: i128) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// A double; whole ones keep their `.0`, as a sign that they are doubles.
@@ -73,14 +78,13 @@ pub(crate) fn seconds(out: &mut Vec<u8>, nanoseconds: i64) {
     }
     let (whole, rest) =
         (nanoseconds.unsigned_abs() / 1_000_000_000, nanoseconds.unsigned_abs() % 1_000_000_000);
+    let (left, digits) = if rest % 1000 == 0 { (rest / 1000, 6) } else { (rest, 9) };
+    let mut text = itoa::Buffer::new();
+    // A digit before the decimals keeps the zeros they begin with.
+    let decimals = text.format(left + if digits == 6 { 1_000_000 } else { 1_000_000_000 });
     out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
-    let (mut left, digits) = if rest % 1000 == 0 { (rest / 1000, 6) } else { (rest, 9) };
-    let mut decimals = *b".000000000";
-    for into in decimals.iter_mut().take(digits + 1).skip(1).rev() {
-        *into = b'0' + u8::try_from(left % 10).unwrap_or(0);
-        left /= 10;
-    }
-    out.extend_from_slice(decimals.get(..=digits).unwrap_or_default());
+    out.push(b'.');
+    out.extend_from_slice(decimals.as_bytes().get(1..).unwrap_or_default());
 }
 
 #[cfg(test)]

@@ -75,7 +75,10 @@ impl Message {
     }
 
     /// Decodes one signal, by handle; `None` where it is not in this payload (multiplexed out, or beyond its end).
-    #[expect(clippy::inline_always, reason = "a call costs a third of it; benches/instructions.txt guards it")]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs a third of it; benches/instructions.txt guards it"
+    )]
     #[inline(always)]
     pub fn decode_signal(&self, index: SignalIndex, payload: &[u8]) -> Option<SignalValue<'_>> {
         let field = self.plan.field(index.position())?;

@@ -14,10 +14,16 @@ use coachwork_vehicle::Timestamp;
 /// A whole line of the log form, or `None` when it is anything else; then [`any_line`] says what.
 #[inline]
 pub(super) fn whole_line(line: &[u8]) -> Option<Frame> {
-    let (time, rest) = Rest::new(line, 1).until(b')')?;
+    // Nearly every time has ten digits and six decimals.
+    let (time, rest) = match line.get(1..).and_then(|line| line.split_at_checked(17)) {
+        Some((time, [b')', b' ', rest @ ..])) => (time, rest),
+        _ => {
+            let (time, rest) = Rest::new(line, 1).until(b')')?;
+            (time, rest.bytes().strip_prefix(b" ")?)
+        }
+    };
     let time = text::seconds(time)?;
-    let rest = rest.bytes().strip_prefix(b" ")?;
-    let space = memchr::memchr(b' ', rest)?;
+    let space = rest.iter().position(|byte| *byte == b' ')?;
     let channel = channel(rest.get(..space)?)?;
     let frame = body(Rest::new(rest, space + 1)).ok()?;
     Some(frame.with_time(time).with_channel(channel))

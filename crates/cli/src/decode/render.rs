@@ -108,7 +108,9 @@ impl<'a> Render<'a> {
                 None if self.raw => number::raw(out, value.raw()),
                 None => {
                     number::plain(out, value.physical());
-                    out.extend_from_slice(prepared.units.get(signal).map_or(&b""[..], Vec::as_slice));
+                    if let Some(unit) = prepared.units.get(signal).filter(|unit| !unit.is_empty()) {
+                        out.extend_from_slice(unit);
+                    }
                 }
             }
         }
