@@ -15,12 +15,12 @@ use coachwork_vehicle::Timestamp;
 #[inline]
 pub(super) fn whole_line(line: &[u8]) -> Option<Frame> {
     // Nearly every time has ten digits and six decimals.
-    let (time, rest) = match line.get(1..).and_then(|line| line.split_at_checked(17)) {
-        Some((time, [b')', b' ', rest @ ..])) => (time, rest),
-        _ => {
-            let (time, rest) = Rest::new(line, 1).until(b')')?;
-            (time, rest.bytes().strip_prefix(b" ")?)
-        }
+    let usual = line.get(1..).and_then(|line| line.split_at_checked(17));
+    let (time, rest) = if let Some((time, [b')', b' ', rest @ ..])) = usual {
+        (time, rest)
+    } else {
+        let (time, rest) = Rest::new(line, 1).until(b')')?;
+        (time, rest.bytes().strip_prefix(b" ")?)
     };
     let time = text::seconds(time)?;
     let space = rest.iter().position(|byte| *byte == b' ')?;
