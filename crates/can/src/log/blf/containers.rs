@@ -141,8 +141,11 @@ impl<R: Read> Containers<R> {
                 return Ok(self.damage(at, RecordFault::Size { what: "an object", size }));
             }
             // An object of its own, as old writers have them, is its own content; up to the next mark, for its size may be wrong.
-            self.raw.fill(usize::try_from(size).unwrap_or(WINDOW).min(WINDOW))?;
-            let next = self.magic.find(self.raw.bytes().get(MAGIC.len()..).unwrap_or_default());
+            // The mark may begin in its last bytes and end behind them.
+            let end = usize::try_from(size).unwrap_or(WINDOW).saturating_add(MAGIC.len() - 1).min(WINDOW);
+            self.raw.fill(end)?;
+            let held = self.raw.bytes();
+            let next = self.magic.find(held.get(MAGIC.len()..end.min(held.len())).unwrap_or_default());
             let size = next.map_or(size, |next| size.min((next + MAGIC.len()) as u64));
             self.compressed = None;
             self.inside = Some(Inside { at, method: Method::Stored, left: size, room: size });

@@ -253,6 +253,22 @@ fn a_container_within_another_is_passed_over_by_its_first_bytes() {
     }
 }
 
+/// Found by the fuzzer: an object that stands outside of containers and states one byte too many.
+#[test]
+fn a_mark_that_begins_in_an_objects_last_byte_is_seen_whatever_is_read_at_once() {
+    let mut first = message(1);
+    first[8] += 1;
+    let log = [file(&[]), first, message(2), message(3)].concat();
+    let read = |piece: usize| -> Vec<String> {
+        let items = LogReader::new("log", BufReader::with_capacity(piece, &log[..]));
+        items.map(|item| item.map_or_else(|error| error.to_string(), |frame| frame.to_string())).collect()
+    };
+    assert_eq!(read(1000).len(), 3);
+    for piece in [1, 2, 7, 49, 52] {
+        assert_eq!(read(piece), read(1000), "{piece}");
+    }
+}
+
 #[test]
 fn a_damaged_container_costs_itself() {
     let content: Vec<Vec<u8>> =
