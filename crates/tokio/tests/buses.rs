@@ -25,6 +25,10 @@ use tokio::time::Instant;
 
 const FRAMES: u32 = 20_000;
 
+/// One test at a time has pseudo-terminals: the number of one that was unplugged is given to the next that is opened, and a link that comes back
+/// would find another test's adapter there.
+static TERMINALS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 fn buses() -> Buses {
     Buses::new().unwrap().with_options(|options| {
         options.backoff = Backoff { first: Duration::from_millis(20), most: Duration::from_millis(100) };
@@ -100,6 +104,7 @@ async fn socketcand_carries_every_frame_both_ways() {
 
 #[tokio::test]
 async fn slcan_carries_every_frame_both_ways() {
+    let _alone = TERMINALS.lock().await;
     let path = std::env::temp_dir().join(format!("coachwork-slcan-{}", std::process::id()));
     let mut master = adapter(&path);
     let name = format!("slcan:{}?bitrate=500000&sleep_after_open=0", path.display()).parse().unwrap();
@@ -196,6 +201,7 @@ async fn a_daemon_that_was_killed_is_found_again() {
 
 #[tokio::test]
 async fn an_adapter_that_was_unplugged_is_found_again() {
+    let _alone = TERMINALS.lock().await;
     let path = std::env::temp_dir().join(format!("coachwork-unplugged-{}", std::process::id()));
     let mut master = adapter(&path);
     let name = format!("slcan:{}?sleep_after_open=0", path.display()).parse().unwrap();
