@@ -49,7 +49,11 @@ pub(super) struct Containers<R> {
 #[derive(Clone, Copy, Debug)]
 struct Inside {
     at: u64,
+    /// Its size as its header states it.
+    stated: u64,
     method: Method,
+    /// All that was given to the decompressor was unpacked: it may read over the mark of an object.
+    drained: bool,
     /// Bytes of it in the file that were not read yet.
     left: u64,
     /// Bytes of content that may still come.
@@ -148,7 +152,8 @@ impl<R: Read> Containers<R> {
             let next = self.magic.find(held.get(MAGIC.len()..end.min(held.len())).unwrap_or_default());
             let size = next.map_or(size, |next| size.min((next + MAGIC.len()) as u64));
             self.compressed = None;
-            self.inside = Some(Inside { at, method: Method::Stored, left: size, room: size });
+            let (method, drained) = (Method::Stored, false);
+            self.inside = Some(Inside { at, stated: size, method, drained, left: size, room: size });
             return Ok(true);
         }
         let (Some(method), Some(content)) = (le16(bytes, 16), le32(bytes, 24)) else {
@@ -175,7 +180,7 @@ impl<R: Read> Containers<R> {
         self.inflate.reset(true);
         let left = if method == Method::Stored { left.min(room) } else { left };
         self.compressed = (method == Method::Deflate).then_some(at);
-        self.inside = Some(Inside { at, method, left, room });
+        self.inside = Some(Inside { at, stated: size, method, drained: false, left, room });
         Ok(true)
     }
 
@@ -241,8 +246,8 @@ impl<R: Read> Containers<R> {
             self.ends(at, "a container");
             return Ok(0);
         }
+        let given = self.to_next_mark(inside)?;
         let bytes = self.raw.bytes();
-        let given = usize::try_from(inside.left).unwrap_or(usize::MAX).min(bytes.len());
         let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
         let status =
             self.inflate.decompress(bytes.get(..given).unwrap_or_default(), room, FlushDecompress::None);
@@ -250,7 +255,8 @@ impl<R: Read> Containers<R> {
         let made = self.inflate.total_out() - before_out;
         self.raw.consume(usize::try_from(used).unwrap_or(usize::MAX));
         let left = inside.left.saturating_sub(used);
-        self.inside = Some(Inside { left, room: inside.room.saturating_sub(made), ..inside });
+        let drained = given == 0 && made == 0;
+        self.inside = Some(Inside { drained, left, room: inside.room.saturating_sub(made), ..inside });
         let container = "a container";
         if made > inside.room {
             let fault = RecordFault::Damaged("a container holds more than it states");
@@ -267,18 +273,33 @@ impl<R: Read> Containers<R> {
             }
             // The data end before the container does: its size is wrong, and the next object may be right here.
             Ok(Status::StreamEnd) => {
-                self.damage(inside.at, RecordFault::Size { what: container, size: left + used });
+                self.damage(inside.at, RecordFault::Size { what: container, size: inside.stated });
             }
             Ok(_) if used == 0 && made == 0 && left == 0 => {
                 self.damage(inside.at, RecordFault::Damaged("a container ends within its compressed data"));
             }
-            Ok(_) if used > 0 || made > 0 => {}
+            Ok(_) if used > 0 || made > 0 || drained => {}
             // Neither more input nor more room gets it further.
             Ok(_) | Err(_) => {
                 self.damage(inside.at, RecordFault::Compression(container));
             }
         }
         Ok(usize::try_from(made).unwrap_or(0))
+    }
+
+    /// How much of a container's data the decompressor may have: up to where an object may begin, and over that mark only when all before it
+    /// was unpacked. So the search after damage finds the same object, however the file is read.
+    fn to_next_mark(&mut self, inside: Inside) -> io::Result<usize> {
+        let whole = self.raw.fill(MAGIC.len())?;
+        let bytes = self.raw.bytes();
+        if bytes.starts_with(MAGIC) && !inside.drained {
+            return Ok(0);
+        }
+        let next = self.magic.find(bytes.get(1..).unwrap_or_default()).map(|gap| gap + 1);
+        // A mark may begin in the last bytes that are here.
+        let known = if whole { bytes.len() - (MAGIC.len() - 1) } else { bytes.len() };
+        let given = next.unwrap_or(known);
+        Ok(usize::try_from(inside.left).unwrap_or(usize::MAX).min(given))
     }
 
     /// Leaves a flaw; what follows is searched for. Always `true`: there may be more.

@@ -269,6 +269,30 @@ fn a_mark_that_begins_in_an_objects_last_byte_is_seen_whatever_is_read_at_once()
     }
 }
 
+/// Found by the fuzzer: a container whose packed data are damaged, with objects within its bytes.
+#[test]
+fn what_follows_damage_in_packed_data_is_found_whatever_is_read_at_once() {
+    let packed = file(&[(true, &message(1))])[144..].to_vec();
+    let within = [message(2), message(3)].concat();
+    // It states no content at all; its data are cut, and what is left of its size are objects that stand alone.
+    let mut cut = packed[..packed.len() - 9].to_vec();
+    cut[24..28].copy_from_slice(&0_u32.to_le_bytes());
+    // Its data are whole and end long before its size does.
+    let mut early = packed.clone();
+    early[8..12].copy_from_slice(&3_276_948_u32.to_le_bytes());
+    for (damaged, whole) in [(cut, 3), (early, 4)] {
+        let log = [file(&[]), damaged, within.clone()].concat();
+        let read = |piece: usize| -> Vec<String> {
+            let items = LogReader::new("log", BufReader::with_capacity(piece, &log[..]));
+            items.map(|item| item.map_or_else(|error| error.to_string(), |frame| frame.to_string())).collect()
+        };
+        assert_eq!(read(1000).len(), whole, "{:?}", read(1000));
+        for piece in 1..60 {
+            assert_eq!(read(piece), read(1000), "{piece}");
+        }
+    }
+}
+
 #[test]
 fn a_damaged_container_costs_itself() {
     let content: Vec<Vec<u8>> =
