@@ -47,3 +47,23 @@ fn the_mark_of_a_float_is_kept() {
     assert_eq!(marks(&database), [false, true]);
     assert_eq!(marks(&Database::parse(&database.to_dbc()).unwrap()), [false, true]);
 }
+
+/// Found by the fuzzer: a relation to a signal that is left out (its factor is zero) was kept, and written.
+#[test]
+fn a_relation_to_what_is_left_out_is_left_out() {
+    let text = "BU_: A\nBO_ 1 X: 8 A\n SG_ P : 0|8@1+ (1,0) [0|0] \"\" A\n SG_ Q : 8|8@1+ (0,0) [0|0] \"\" A\n\
+                BA_DEF_REL_ BU_SG_REL_ \"Timeout\" INT 0 1000;\nBA_DEF_DEF_REL_ \"Timeout\" 0;\n\
+                BA_REL_ \"Timeout\" BU_SG_REL_ A SG_ 1 P 20;\nBA_REL_ \"Timeout\" BU_SG_REL_ A SG_ 1 Q 30;\n";
+    let loaded = Options::new().load_text(text).unwrap();
+    assert_eq!(loaded.database.relations().len(), 1);
+    let left_out: Vec<_> = loaded.diagnostics.iter().map(|found| (found.line(), found.code())).collect();
+    assert!(left_out.contains(&(4, Code::BadSignal)), "{left_out:?}");
+    assert!(left_out.contains(&(8, Code::UnknownSignal)), "{left_out:?}");
+    let again = Options::new().load_text(&loaded.database.to_dbc()).unwrap();
+    assert!(
+        again.diagnostics.iter().all(|found| found.severity() == Severity::Notice),
+        "{:?}",
+        again.diagnostics
+    );
+    assert!(again.database == loaded.database);
+}

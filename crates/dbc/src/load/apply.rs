@@ -238,6 +238,7 @@ impl<'s> Parts<'s, '_> {
             }
         };
         if let Some(target) = target.filter(|_| self.node(node, place, name).is_some()) {
+            self.relation_places.push(place);
             self.builder.relations.push(Relation {
                 attribute: name.to_owned(),
                 node: node.to_owned(),

@@ -31,6 +31,8 @@ pub(super) struct Parts<'s, 'd> {
     pub(super) diagnostics: &'d mut Diagnostics,
     pub(super) builder: DatabaseBuilder,
     pub(super) messages: Vec<MessageParts<'s>>,
+    /// Where each of the builder's relations stands.
+    pub(super) relation_places: Vec<Place>,
     /// Ids and positions in `messages`, sorted: of two messages with one id, the first comes first.
     by_id: Vec<(MessageRef, usize)>,
     /// Positions of nodes by name.
@@ -70,6 +72,7 @@ impl<'s, 'd> Parts<'s, 'd> {
             diagnostics,
             builder: Database::builder(),
             messages: Vec::new(),
+            relation_places: Vec::new(),
             by_id: Vec::new(),
             nodes: BTreeMap::new(),
             environment: BTreeMap::new(),

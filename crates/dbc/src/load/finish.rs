@@ -4,7 +4,7 @@
 //! *Next:* `resolve.rs` (what the usual attributes mean), `../model/builder.rs` (checks and compiles).
 
 use alloc::borrow::ToOwned;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -20,7 +20,7 @@ use crate::model::extra::{RelationTarget, SignalGroup};
 use crate::model::message::SignalIndex;
 use crate::model::signal::Signal;
 use crate::plan::selectors;
-use crate::{Database, Message};
+use crate::{CanId, Database, Message};
 
 impl Parts<'_, '_> {
     /// Names longer than 32 characters stand in attributes; they are what the names in the statements are short for.
@@ -40,6 +40,7 @@ impl Parts<'_, '_> {
                 }
             }
         };
+        let mut signals = BTreeMap::new();
         for message in &mut self.messages {
             rename(&mut message.senders);
             let mut renamed = BTreeMap::new();
@@ -56,12 +57,9 @@ impl Parts<'_, '_> {
                     multiplexed.multiplexer.clone_from(long);
                 }
             }
-            for relation in self.builder.relations.iter_mut().filter(|_| !renamed.is_empty()) {
-                if let RelationTarget::Signal(id, name) = &mut relation.target
-                    && message.line.id == Some(*id)
-                    && let Some(long) = renamed.get(name)
-                {
-                    name.clone_from(long);
+            if let Some(id) = message.line.id {
+                for (short, long) in renamed {
+                    signals.entry((id, short)).or_insert(long);
                 }
             }
         }
@@ -70,6 +68,11 @@ impl Parts<'_, '_> {
         }
         for relation in &mut self.builder.relations {
             rename(core::slice::from_mut(&mut relation.node));
+            if let RelationTarget::Signal(id, name) = &mut relation.target
+                && let Some(long) = signals.get(&(*id, name.clone()))
+            {
+                name.clone_from(long);
+            }
         }
     }
 
@@ -122,7 +125,39 @@ impl Parts<'_, '_> {
             }
         }
         self.builder.definitions = definitions;
+        self.keep_founded_relations();
         self.builder.build()
+    }
+
+    /// A relation to what was left out is left out too.
+    fn keep_founded_relations(&mut self) {
+        let relations = core::mem::take(&mut self.builder.relations);
+        if relations.is_empty() {
+            return;
+        }
+        let messages = &self.builder.messages;
+        let ids: BTreeSet<CanId> = messages.iter().map(Message::id).collect();
+        let signals: BTreeSet<(CanId, &str)> = messages
+            .iter()
+            .flat_map(|message| message.signals().iter().map(|signal| (message.id(), signal.name())))
+            .collect();
+        let mut kept = Vec::with_capacity(relations.len());
+        for (relation, place) in relations.into_iter().zip(&self.relation_places) {
+            let lost = match &relation.target {
+                RelationTarget::Message(id) if !ids.contains(id) => format!("the message {id}"),
+                RelationTarget::Signal(id, name) if !signals.contains(&(*id, name.as_str())) => {
+                    format!("the signal {name}")
+                }
+                _ => {
+                    kept.push(relation);
+                    continue;
+                }
+            };
+            let action = format!("left out: {lost} was left out");
+            let what = relation.attribute.as_str();
+            self.diagnostics.report(Code::UnknownSignal, Severity::Skipped, *place, what, action);
+        }
+        self.builder.relations = kept;
     }
 
     /// Signals that leave the message or share bits: kept, and said.
