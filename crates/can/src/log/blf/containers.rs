@@ -264,7 +264,7 @@ impl<R: Read> Containers<R> {
             return Ok(usize::try_from(inside.room).unwrap_or(0));
         }
         match status {
-            Ok(Status::StreamEnd) if left <= MAX_PADDING as u64 => {
+            Ok(Status::StreamEnd) if self.is_padding(left)? => {
                 if self.raw.skip(left)? {
                     self.inside = None;
                 } else {
@@ -285,6 +285,17 @@ impl<R: Read> Containers<R> {
             }
         }
         Ok(usize::try_from(made).unwrap_or(0))
+    }
+
+    /// Whether so many bytes can be padding: not many, and no object begins in them.
+    fn is_padding(&mut self, left: u64) -> io::Result<bool> {
+        let Some(left) = usize::try_from(left).ok().filter(|left| *left <= MAX_PADDING) else {
+            return Ok(false);
+        };
+        let end = left + MAGIC.len() - 1;
+        self.raw.fill(end)?;
+        let held = self.raw.bytes();
+        Ok(self.magic.find(held.get(..end.min(held.len())).unwrap_or_default()).is_none())
     }
 
     /// How much of a container's data the decompressor may have: up to where an object may begin, and over that mark only when all before it

@@ -293,6 +293,34 @@ fn what_follows_damage_in_packed_data_is_found_whatever_is_read_at_once() {
     }
 }
 
+/// Found by the fuzzer, for one byte: whatever a byte of a container is changed to, its neighbours are whole.
+#[test]
+fn any_changed_byte_of_a_container_costs_itself() {
+    let part = |first: u32| {
+        let mut log = BlfWriter::streamed(Vec::new());
+        (first..first + 30).for_each(|n| log.write(&numbered_frame(n)).unwrap());
+        log.finish().unwrap()[header::SIZE..].to_vec()
+    };
+    let start = file(&[]);
+    let (first, second, third) = (part(0), part(100), part(200));
+    let from = start.len() + first.len();
+    let log = [start, first, second.clone(), third].concat();
+    let neighbours: Vec<u32> = (0..30).chain(200..230).collect();
+    let mut costly = Vec::new();
+    let size = from + 8;
+    let flips = (from..from + second.len()).flat_map(|at| (0..8).map(move |bit| (at, 1 << bit)));
+    for (at, change) in flips.chain((1..=255).map(|change| (size, change))) {
+        let mut log = log.clone();
+        log[at] ^= change;
+        let (mut ids, _) = frames(&log);
+        ids.drain(30.min(ids.len())..ids.len().saturating_sub(30));
+        if ids != neighbours {
+            costly.push((at - from, log[at]));
+        }
+    }
+    assert!(costly.is_empty(), "{costly:?}");
+}
+
 #[test]
 fn a_damaged_container_costs_itself() {
     let content: Vec<Vec<u8>> =
