@@ -15,9 +15,11 @@
 pub mod case;
 pub mod clock;
 pub mod generated;
+pub mod grants;
 pub mod line;
 pub mod process;
 pub mod random;
 pub mod rivals;
 pub mod rounds;
+pub mod token_rivals;
 pub mod traffic;

@@ -19,7 +19,7 @@ use coachwork_transport::{
     TransportError,
 };
 use coachwork_vehicle::{
-    Catalogue, Credential, Datapoint, Each, Event, Monotonic, Reason, ReasonKind, Receipt, SignalId, Sleep,
+    Catalogue, Credential, Datapoint, Each, Event, Monotonic, Permission, Reason, ReasonKind, Receipt, SignalId, Sleep,
     Stage, Vehicle,
 };
 use event_listener::EventListener;
@@ -315,6 +315,8 @@ impl Peer {
                 if let Event::Lagged(count) = event {
                     self.shared.counted.lagged.add(count);
                 }
+                // Pure VISS has no word for a right that goes while others stay: there, access is all or nothing.
+                let event = denied(&event).filter(|_| !form.additions).map_or(event, Event::Ended);
                 let catalogue = feed.subscription.catalogue();
                 let encoded = EncodedEvent::new(form, &event, catalogue, now.time);
                 self.events.extend(encoded.map(|encoded| (id, encoded)));
@@ -399,6 +401,15 @@ impl Peer {
         let drain = self.shared.drain.until();
         [self.session.next_deadline(), unread, silent, self.over_at, drain].into_iter().flatten().min()
     }
+}
+
+/// Why a signal may not be read any more, if that is what happened.
+fn denied(event: &Event) -> Option<Reason> {
+    let Event::Access(changes) = event else { return None };
+    changes.iter().find_map(|(_, permission)| match permission {
+        Permission::Denied(why) => Some(why.clone()),
+        _ => None,
+    })
 }
 
 impl End {

@@ -17,6 +17,7 @@
 mod columns;
 mod decode;
 mod encode;
+mod grants;
 mod load;
 mod logs;
 mod lookup;
@@ -43,7 +44,7 @@ struct Run {
 type Group = fn(&Run) -> Vec<Line>;
 
 /// The groups in the order of their lines: a title, and who measures.
-const GROUPS: [(&str, Group); 8] = [
+const GROUPS: [(&str, Group); 9] = [
     ("rows: ns per signal, all signals to doubles, identifier look-up included", decode::measure),
     ("columns: ns per signal", columns::measure),
     ("rivals from the registry: ns per signal", registry::measure),
@@ -52,6 +53,7 @@ const GROUPS: [(&str, Group); 8] = [
     ("encoding: ns per signal", encode::measure),
     ("loading: µs per KB", load::measure),
     ("logs to text: ns per line, the whole program", logs::measure),
+    ("grants: ns, and bytes where the line says so", grants::measure),
 ];
 
 fn main() -> ExitCode {
