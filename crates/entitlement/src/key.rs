@@ -66,23 +66,5 @@ pub enum KeyError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The 19 numbers from `2^255 - 19` on encode again what those from 0 on encode.
-    #[test]
-    fn a_second_encoding_of_a_key_is_refused() {
-        let mut curve_points = 0;
-        for small in 0..19u8 {
-            for sign in [0, 0x80] {
-                let mut second = [0xff; 32];
-                second[0] = 0xed + small;
-                second[31] = 0x7f | sign;
-                curve_points += u32::from(VerifyingKey::from_bytes(&second).is_ok());
-                assert_eq!(PublicKey::from_bytes(&second), Err(KeyError::Invalid), "{small}");
-            }
-        }
-        // Those for which dalek's own decoding would have been no obstacle.
-        assert_eq!(curve_points, 24);
-    }
-}
+#[path = "key_tests.rs"]
+mod tests;

@@ -126,3 +126,52 @@ fn what_is_too_large_or_torn_is_refused() {
     }
     assert!(decode(&payload(1, &good, None, &[(1, 1), (2, 7)])).is_ok());
 }
+
+/// The claims and the list in every other order, twice, without one, and with one more.
+#[test]
+fn duplicated_reordered_missing_and_unknown_claims_are_refused() {
+    let good = payload(1, &pack(&[1]), Some(60), &[(1, 1)]);
+    assert!(decode(&good).is_ok());
+    let entries = entries(&good);
+    assert_eq!(entries.len(), 5);
+    let refused = |entries: &[&[u8]], what: &str| {
+        let head = 0xa0 + u8::try_from(entries.len()).unwrap();
+        let payload = [&[head][..], &entries.concat()].concat();
+        assert!(decode(&payload).is_err(), "{what}");
+    };
+    for at in 0..entries.len() {
+        let (mut twice, mut missing) = (entries.clone(), entries.clone());
+        twice.insert(at, entries[at]);
+        refused(&twice, "twice");
+        missing.remove(at);
+        // The time to live and the reasons may be left out.
+        if at < 3 {
+            refused(&missing, "missing");
+        }
+        for other in at + 1..entries.len() {
+            let mut swapped = entries.clone();
+            swapped.swap(at, other);
+            refused(&swapped, "swapped");
+        }
+    }
+    for at in 0..=entries.len() {
+        let mut more = entries.clone();
+        // "iss", which CWT has and the profile does not.
+        more.insert(at, b"\x01\x61a");
+        refused(&more, "one more");
+    }
+}
+
+/// The entries of a map with fewer than 24.
+fn entries(map: &[u8]) -> Vec<&[u8]> {
+    let mut decoder = minicbor::Decoder::new(map);
+    let count = decoder.map().unwrap().unwrap();
+    let mut found = Vec::new();
+    for _ in 0..count {
+        let from = decoder.position();
+        decoder.skip().unwrap();
+        decoder.skip().unwrap();
+        found.push(&map[from..decoder.position()]);
+    }
+    found
+}

@@ -53,3 +53,22 @@ fn a_refusal_before_the_signature_allocates_nothing() {
     // The counter counts: a grant that is read does allocate.
     assert!(allocations(|| assert!(verifier.verify(&token).is_ok())) > 0);
 }
+
+/// A check is told the time and borrows a snapshot that nothing changes: no file on its way has a clock or a lock to ask.
+#[test]
+fn a_check_reads_no_clock_and_takes_no_lock() {
+    for (name, source) in [
+        ("entitlements.rs", include_str!("../src/entitlements.rs")),
+        ("license.rs", include_str!("../src/license.rs")),
+        ("decision.rs", include_str!("../src/decision.rs")),
+        ("features.rs", include_str!("../src/features.rs")),
+    ] {
+        for word in ["Clock", "Instant", "SystemTime", "Mutex", "RwLock", "Atomic", "Cell", "OnceLock"] {
+            let used = source.lines().any(|line| !line.trim_start().starts_with("//") && line.contains(word));
+            assert!(!used, "{name} has {word}");
+        }
+    }
+    // And threads share it without one.
+    fn shared<T: Send + Sync + std::panic::RefUnwindSafe>() {}
+    shared::<Entitlements>();
+}

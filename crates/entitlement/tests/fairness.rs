@@ -191,6 +191,43 @@ fn at_boot_with_no_network_and_a_dead_rtc_the_last_good_state_holds() {
 }
 
 #[test]
+fn clocks_at_1970_2020_2101_and_the_end_of_numbers_cut_nothing_that_was_promised() {
+    let (y1970, y2020, y2101) = (0, 1_577_836_800, 4_133_980_800);
+    for source in [Trust::Rtc, Trust::Network, Trust::Secure] {
+        for told in [y1970, y2020, y2101, i64::MAX / 1_000_000_000] {
+            let mut story = Story::new();
+            story.buy(story.draft(&monthly()));
+            let maps = Plan::new("maps".parse().unwrap(), [feature("navigation")]);
+            let maps = Offer::perpetual(maps).draft(
+                GrantId::new("order-18").unwrap(),
+                story.wallet.car().vehicle,
+                OwnerEpoch(1),
+                story.clock.now(),
+            );
+            story.buy(maps);
+            story.off_for(DAY);
+            let reading = story.wallet.tell_time(at(told), source).unwrap();
+            // Only who can know is believed that it is that late; nobody that it is earlier than what has passed.
+            let believed = reading == Reading::Taken;
+            assert_eq!(believed, told >= y2101 && source > Trust::Rtc, "{told} by {source}: {reading}");
+            let heating = story.wallet.check("seat-heating");
+            assert_eq!(heating.is_allowed(), !believed, "{told} by {source}: {heating}");
+            assert!(story.wallet.check("navigation").is_allowed(), "{told} by {source}");
+
+            // The clock that does not jump runs to its last number.
+            story.clock.advance(Duration::from_nanos(u64::MAX));
+            assert_eq!(story.clock.monotonic().nanoseconds(), u64::MAX);
+            assert!(!story.wallet.check("seat-heating").is_allowed(), "{told} by {source}");
+            assert!(story.wallet.check("navigation").is_allowed(), "{told} by {source}");
+            for (feature, exported) in story.wallet.export().features {
+                assert_eq!(exported, story.wallet.check(feature.name().as_str()));
+            }
+            story.wallet.checkpoint().unwrap();
+        }
+    }
+}
+
+#[test]
 fn perpetual_grants_stay_with_the_car_and_survive_a_new_owner() {
     let mut story = Story::new();
     story.buy(story.draft(&Offer::perpetual(plan())));

@@ -300,6 +300,20 @@ fn times_that_make_no_sense_are_refused() {
     ] {
         claims_error(wrong);
     }
+    // The largest number that CBOR writes, for every number that there is.
+    let most = || Value::Integer(u64::MAX.into());
+    for claim in 0..3 {
+        let mut claims = full_claims();
+        claims[claim].1 = most();
+        claims_error(cbor(&Value::Map(claims)));
+    }
+    for (entry, may) in [(2, true), (3, false), (4, false)] {
+        let (mut claims, mut entries) = (full_claims(), full_entries());
+        entries[entry].1 = most();
+        claims[4].1 = Value::Map(entries);
+        // A sequence may be that large; it leaves no room for a later edition, which is its issuer's affair.
+        assert_eq!(verifier().verify(&sign_claims(claims)).is_ok(), may, "entry {entry}");
+    }
     // A date as a float, which RFC 8392 has and the profile does not.
     let mut claims = full_claims();
     claims[0].1 = Value::Float(1.8e9);
