@@ -17,6 +17,8 @@ const VIN: &str = "1M8GDM9AXKP042788";
 #[derive(Default)]
 struct Shown {
     texts: Vec<(&'static str, String)>,
+    /// The types of which the `Display` is among the texts.
+    displayed: BTreeSet<&'static str>,
 }
 
 impl Shown {
@@ -25,6 +27,7 @@ impl Shown {
     }
 
     fn both(&mut self, name: &'static str, value: impl Debug + Display) {
+        self.displayed.insert(name);
         self.texts.push((name, format!("{value:?} {value:#?} {value} {value:#}")));
     }
 }
@@ -73,7 +76,7 @@ fn nothing_public_shows_a_key_a_token_or_a_vin() {
     let bundle = Bundle::new([token.clone()]).unwrap();
     let text = bundle.to_text();
 
-    shown.debug("Action", Action::Read);
+    shown.both("Action", Action::Read);
     shown.debug("Anchor", (Anchor::Keys(verifier.clone()), Anchor::Roots(roots.clone())));
     for (at, event) in audit.take() {
         shown.both("AuditEvent", event);
@@ -204,6 +207,52 @@ fn nothing_public_shows_a_key_a_token_or_a_vin() {
     let names: BTreeSet<_> = shown.texts.iter().map(|(name, _)| *name).collect();
     let missing: Vec<_> = exported.difference(&names).collect();
     assert!(missing.is_empty(), "not shown: {missing:?}");
+
+    // Whatever has a `Display` was shown by it, too.
+    for (file, source) in sources() {
+        for name in displayed(&source).into_iter().filter(|name| exported.contains(name.as_str())) {
+            assert!(shown.displayed.contains(name.as_str()), "{file}: the Display of {name} was not shown");
+        }
+    }
+}
+
+/// The files of the crate.
+fn sources() -> Vec<(String, String)> {
+    let src = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![src];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    assert!(found.len() > 30, "{}", found.len());
+    found
+}
+
+/// The types of a file that implement or derive `Display`.
+fn displayed(source: &str) -> Vec<String> {
+    let name = |text: &str| {
+        let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+        text[..end].to_owned()
+    };
+    let mut names: Vec<_> = source.split("Display for ").skip(1).map(name).collect();
+    for derived in source.split("thiserror::Error").skip(1) {
+        let declared = derived.split_once("pub enum ").into_iter().chain(derived.split_once("pub struct "));
+        names.extend(declared.min_by_key(|(before, _)| before.len()).map(|(_, after)| name(after)));
+    }
+    names
+}
+
+#[test]
+fn the_search_for_display_finds_both_kinds() {
+    let source = "impl fmt::Display for Shown {\n}\n#[derive(Debug, thiserror::Error)]\n#[error(\"x\")]\npub struct Failed;";
+    assert_eq!(displayed(source), ["Shown", "Failed"]);
 }
 
 struct PrintedExport<'e>(&'e Export);
