@@ -1,5 +1,5 @@
-//! A year with a paid feature: trial, purchase, three weeks offline, a dead clock, a failed renewal, a pause, a move
-//! abroad, the sale of the car and a refund, on a clock that is turned by hand, as a timeline with every decision.
+//! A year with a paid feature: trial, purchase, three weeks offline, a dead clock, a failed renewal and its grace, a pause,
+//! a move abroad, the sale of the car and a refund, on a clock that is turned by hand, as a timeline with every decision.
 //!
 //! *Invariant:* the back end signs, the car decides, and nothing passes between the two but tokens and lists.
 //! *Next:* `docs/entitlement.md` has the rules behind each line.
@@ -39,7 +39,12 @@ fn main() -> Result<(), Failure> {
     let (winter, maps) = (plan("winter", HEATING)?, plan("maps", NAVIGATION)?);
     let monthly = Offer::recurring(winter.clone(), 30 * DAY)?.grace(5 * DAY)?.offline(28 * DAY)?;
     let monthly = monthly.only_in(["AT".parse()?, "DE".parse()?]).for_owner();
+    let week = Offer::prepaid(winter.clone(), 7 * DAY)?;
 
+    println!(
+        "Each entry: the car's date and what happened; what the car noted (-); and for every feature what it"
+    );
+    println!("decides, why, and what would help (->).");
     story.tell("The car is delivered; nothing was bought, the sunroof was built in.");
     story.expect(HEATING, Reason::NotInPlan);
     story.expect("sunroof", Reason::Fitted);
@@ -89,18 +94,22 @@ fn main() -> Result<(), Failure> {
     story.tell("The owner pays with a new card.");
     story.expect(HEATING, Reason::Granted);
 
+    story.pass(28 * DAY)?;
     story.publish(order, Status::Paused, None)?;
     story.tell("It is spring: the owner pauses the subscription.");
     story.expect(HEATING, Reason::Paused);
-    story.pass(150 * DAY)?;
+
+    story.pass(185 * DAY)?;
     story.publish(order, Status::Valid, None)?;
     story.renew(&monthly, order, 2, |draft| draft)?;
     story.tell("Autumn: the subscription goes on.");
     story.expect(HEATING, Reason::Granted);
 
+    story.pass(5 * DAY)?;
     story.wallet.enter(Some("CH".parse()?))?;
     story.tell("The owner moves to Switzerland, which the plan does not cover.");
     story.expect(HEATING, Reason::OutOfRegion);
+    story.expect(NAVIGATION, Reason::Granted);
     story.renew(&monthly.clone().only_in(["CH".parse()?]), order, 3, |draft| draft)?;
     story.tell("The plan is extended to Switzerland.");
     story.expect(HEATING, Reason::Granted);
@@ -114,9 +123,9 @@ fn main() -> Result<(), Failure> {
     story.expect(HEATING, Reason::OtherOwner);
     story.expect(NAVIGATION, Reason::Granted);
 
+    story.wallet.enter(Some("AT".parse()?))?;
     let second = story.buy(&monthly, |draft| draft)?;
     story.tell("The new owner, in Austria, subscribes too.");
-    story.wallet.enter(Some("AT".parse()?))?;
     story.expect(HEATING, Reason::Granted);
 
     story.pass(3 * DAY)?;
@@ -124,9 +133,23 @@ fn main() -> Result<(), Failure> {
     story.tell("The seller withdraws it and gives no reason: that takes nothing away.");
     story.expect(HEATING, Reason::Unexplained);
     story.publish(second, Status::Invalid, Some(Because::Refund))?;
-    story.tell("The seller says why: a refund. That is signed, and ends it.");
+    story.tell(
+        "The seller says why: a refund, for which the new owner had asked. That is signed, and ends it.",
+    );
     story.expect(HEATING, Reason::Revoked(Because::Refund));
     story.expect(NAVIGATION, Reason::Granted);
+
+    story.pass(68 * DAY)?;
+    story.buy(&week, |draft| draft)?;
+    story.online()?;
+    story.tell("Christmas in the snow: the new owner pays for one week of heating beforehand.");
+    story.expect(HEATING, Reason::Granted);
+    story.pass(7 * DAY)?;
+    story.online()?;
+    story.tell("A year after its delivery, the car has what was bought for good and what it was built with.");
+    story.expect(HEATING, Reason::Expired);
+    story.expect(NAVIGATION, Reason::Granted);
+    story.expect("sunroof", Reason::Fitted);
 
     println!("\n--- what the new owner has ---\n{}---", story.wallet.export());
     Ok(())
@@ -215,7 +238,9 @@ impl Story {
     }
 
     fn tell(&self, what: &str) {
-        println!("\n{}  {what}", self.wallet.now().at);
+        let now = self.wallet.now();
+        let doubt = if now.trust == Trust::Unknown { " (it thinks)" } else { "" };
+        println!("\n{}{doubt}  {what}", now.at);
         for (_, event) in self.audit.take() {
             println!("    - {event}");
         }

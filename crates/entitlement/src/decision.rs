@@ -183,11 +183,12 @@ pub struct Decision {
     pub(crate) reason: Reason,
     pub(crate) grant: Option<GrantId>,
     pub(crate) until: Option<Timestamp>,
+    pub(crate) ends: Option<Timestamp>,
 }
 
 impl Decision {
     /// For a feature that nobody has heard of.
-    pub(crate) const UNKNOWN: Self = Self { reason: Reason::Unknown, grant: None, until: None };
+    pub(crate) const UNKNOWN: Self = Self { reason: Reason::Unknown, grant: None, until: None, ends: None };
 
     /// Whether it works.
     pub fn verdict(&self) -> Verdict {
@@ -215,18 +216,24 @@ impl Decision {
         self.until
     }
 
+    /// Where it works: the end of what was paid for, tried or granted in grace, as the grant has it; `None` for what is for
+    /// good. Something else may come before: [`until`](Self::until).
+    pub fn ends(&self) -> Option<Timestamp> {
+        self.ends
+    }
+
     /// What the owner can do about it.
     pub fn help(&self) -> Help {
         self.reason.help()
     }
 }
 
+/// Half a sentence about a feature and, where there is one, the date that matters to its owner: "it is in your plan (until
+/// 2027-01-01T00:00:00Z)".
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.reason.fmt(f)?;
-        match self.until {
-            Some(until) => write!(f, " (until {until})"),
-            None => Ok(()),
-        }
+        let date = if self.reason == Reason::NotYet { self.until } else { self.ends };
+        date.map_or(Ok(()), |date| write!(f, " (until {date})"))
     }
 }

@@ -75,7 +75,20 @@ pub struct Entitlements {
 struct Span {
     from: Timestamp,
     reason: Reason,
+    /// As [`Decision::ends`].
+    ends: Option<Timestamp>,
     grant: Option<GrantId>,
+}
+
+impl Span {
+    /// For all time, by no grant.
+    fn ever(reason: Reason) -> Self {
+        Self { from: EVER, reason, ends: None, grant: None }
+    }
+
+    fn decides_like(&self, other: &Self) -> bool {
+        Self { from: EVER, ..*self } == Self { from: EVER, ..*other }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -128,7 +141,7 @@ impl Entitlements {
             let first = spans.len();
             let name = feature.name();
             if fitted.contains(name) {
-                spans.push(Span { from: EVER, reason: Reason::Fitted, grant: None });
+                spans.push(Span::ever(Reason::Fitted));
             } else {
                 history(name, &grants, &here, &mut spans);
                 if let Some(journey) = &journey {
@@ -240,6 +253,7 @@ impl Entitlements {
             reason: present.map_or(Reason::NotInPlan, |span| span.reason),
             grant: present.and_then(|span| span.grant),
             until: spans.get(next).map(|span| span.from),
+            ends: present.and_then(|span| span.ends),
         }
     }
 
@@ -263,15 +277,19 @@ fn history(
     let mut dates: Vec<_> = dates.chain([EVER]).collect();
     dates.sort_unstable();
     dates.dedup();
-    let mut last = None;
+    let mut last: Option<Span> = None;
     for from in dates {
         let states = naming.iter().map(|(grant, standing)| {
-            (LicenseState::of(grant, standing, here, from).reason(), Some(grant.id()))
+            let state = LicenseState::of(grant, standing, here, from);
+            Span { from, reason: state.reason(), ends: state.ends(), grant: Some(grant.id()) }
         });
-        let (reason, grant) = states.max().unwrap_or((Reason::NotInPlan, None));
-        if last.replace((reason, grant)) != Some((reason, grant)) {
-            spans.push(Span { from, reason, grant });
+        // The best for the owner; of equal ones, what lasts longest.
+        let best = states.max_by_key(|span| (span.reason, span.ends.unwrap_or(END), span.grant));
+        let span = best.unwrap_or_else(|| Span::ever(Reason::NotInPlan));
+        if last.is_none_or(|last| !last.decides_like(&span)) {
+            spans.push(span);
         }
+        last = Some(span);
     }
 }
 
@@ -281,7 +299,7 @@ fn hold(spans: &mut Vec<Span>, first: usize, mut worked: bool, now: Timestamp) {
     let at_now = theirs.partition_point(|span| span.from <= now).saturating_sub(1);
     let mut last: Option<Span> = None;
     if theirs.is_empty() && worked {
-        spans.push(Span { from: EVER, reason: Reason::Driving, grant: None });
+        spans.push(Span::ever(Reason::Driving));
     }
     for (at, span) in theirs.into_iter().enumerate() {
         // Only the present and what comes are held; the past is not asked about.
@@ -289,7 +307,7 @@ fn hold(spans: &mut Vec<Span>, first: usize, mut worked: bool, now: Timestamp) {
         let denied = span.reason.verdict() == Verdict::Deny;
         let reason = if worked && denied && at >= at_now { Reason::Driving } else { span.reason };
         let span = Span { reason, ..span };
-        if last.is_none_or(|last| (last.reason, last.grant) != (span.reason, span.grant)) {
+        if last.is_none_or(|last| !last.decides_like(&span)) {
             spans.push(span);
         }
         last = Some(span);

@@ -50,16 +50,22 @@ proptest! {
             for (id, feature) in table.iter() {
                 let decision = snapshot.check(id, at(second));
                 let best = grants.iter().filter(|g| g.opens(feature.name()) && !replaced(g))
-                    .map(|g| (LicenseState::of(g, &Standing::unknown(g), &here, at(second)).reason(), Some(g.id())))
+                    .map(|g| {
+                        let state = LicenseState::of(g, &Standing::unknown(g), &here, at(second));
+                        (state.reason(), state.ends().unwrap_or(END), Some(g.id()))
+                    })
                     .max();
-                prop_assert_eq!((decision.reason(), decision.grant()), best.unwrap_or((Reason::NotInPlan, None)));
+                let whole = |decision: Decision| (decision.reason(), decision.ends(), decision.grant());
+                let best = best.map(|(reason, ends, grant)| (reason, Some(ends).filter(|ends| *ends < END), grant));
+                prop_assert_eq!(whole(decision), best.unwrap_or((Reason::NotInPlan, None, None)));
+                prop_assert!(decision.ends().is_none_or(|ends| ends > at(second)));
                 if let Some(until) = decision.until() {
                     prop_assert!(until > at(second));
                     let then = snapshot.check(id, until);
-                    prop_assert_ne!((then.reason(), then.grant()), (decision.reason(), decision.grant()));
+                    prop_assert_ne!(whole(then), whole(decision));
                 }
                 let before = snapshot.check(id, at(second - 1));
-                transition |= (before.reason(), before.grant()) != (decision.reason(), decision.grant());
+                transition |= whole(before) != whole(decision);
                 if decision.is_allowed() {
                     last_open = Some(second);
                 }

@@ -56,7 +56,7 @@ impl Export {
                 ("verdict", text(verdict(decision))),
                 ("reason", text(&decision.reason().to_string())),
                 ("grant", option(decision.grant().map(|grant| grant.to_string()))),
-                ("until", date(decision.until())),
+                ("until", date(decision.ends())),
                 ("help", text(&decision.help().to_string())),
             ])
         });

@@ -132,12 +132,16 @@ impl LicenseState {
             (Status::Paused, _) => return Self::Paused,
             _ => {}
         }
+        if now < grant.starts() {
+            return Self::Pending { starts: grant.starts() };
+        }
+        // Before the country: going back to one that it covered would not help.
+        if let Some(since) = grant.ends().filter(|ends| now >= *ends) {
+            return Self::Expired { since };
+        }
         let regions = grant.regions();
         if here.region.is_some_and(|region| !regions.is_empty() && regions.binary_search(&region).is_err()) {
             return Self::OutOfRegion;
-        }
-        if now < grant.starts() {
-            return Self::Pending { starts: grant.starts() };
         }
         Self::while_running(grant, standing, here, now)
     }
@@ -145,9 +149,6 @@ impl LicenseState {
     fn while_running(grant: &Grant, standing: &Standing, here: &Circumstances, now: Timestamp) -> Self {
         let expires = grant.expires();
         if let (Some(expires), Some(ends)) = (expires, grant.ends()) {
-            if now >= ends {
-                return Self::Expired { since: ends };
-            }
             if let Some(since) = here.time_lost_at {
                 // What has an end cannot be judged for ever without a clock. What has none does not need one.
                 return if now >= since {
@@ -174,6 +175,17 @@ impl LicenseState {
             (Status::Cancelled, _) => Self::Cancelled { until: expires },
             (_, Kind::Trial) => Self::Trial { until: expires },
             _ => Self::Active { until: expires },
+        }
+    }
+
+    /// The date by which it stops working of itself, where it works and has one.
+    pub(crate) fn ends(self) -> Option<Timestamp> {
+        match self {
+            Self::Active { until }
+            | Self::Cancelled { until }
+            | Self::Grace { until, .. }
+            | Self::Trial { until } => until,
+            _ => None,
         }
     }
 

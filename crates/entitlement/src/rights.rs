@@ -3,22 +3,19 @@
 //! *Invariant:* `get` and `set` are judged at the moment of the call. The catalogues follow: at a date, at new
 //! entitlements, at a new catalogue of the wrapped vehicle, whoever notices first. It holds no vehicle, so that an open
 //! subscription keeps none alive, and no lock of its own while anything foreign runs.
-//! *Next:* `entitled.rs` asks it; open subscriptions follow it as their [`Gate`].
+//! *Next:* `rights/now.rs` judges a moment; `entitled.rs` asks it; open subscriptions follow it as their [`Gate`].
 
-use std::collections::BTreeMap;
+mod now;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use coachwork_vehicle::{
-    Access, Catalogue, CatalogueCell, Clock, Datapoint, Gate, Monotonic, Permission, SignalId, Timestamp,
-};
+use coachwork_vehicle::{Catalogue, CatalogueCell, Clock, Datapoint, Gate, Monotonic, SignalId, Timestamp};
 
-use crate::decision::{Decision, Reason};
+pub(crate) use self::now::{Deed, Denial, Now};
 use crate::entitlements::Entitlements;
-use crate::feature::{FeatureName, PaidFeature};
-use crate::limit::Limit;
-use crate::policy::{Action, Need, Policy, Row};
+use crate::policy::{Policy, Row};
 use crate::scope::Scopes;
 use crate::wallet::Follow;
 
@@ -87,21 +84,6 @@ impl State {
 fn permits(catalogue: &Catalogue, scopes: Option<&Scopes>) -> Vec<(bool, bool)> {
     let Some(scopes) = scopes else { return Vec::new() };
     catalogue.iter().map(|(_, entry)| (scopes.reads(entry.path()), scopes.actuates(entry.path()))).collect()
-}
-
-/// The rights at the moment of a call.
-pub(crate) struct Now {
-    state: State,
-    policy: Arc<Policy>,
-    at: Timestamp,
-}
-
-/// What a call may be.
-#[derive(Clone, Copy)]
-pub(crate) enum Deed {
-    Get,
-    Set,
-    Subscribe,
 }
 
 impl Rights {
@@ -227,177 +209,6 @@ impl Gate for Rights {
             drop(state);
             self.update(|_| {});
         }
-    }
-}
-
-/// Why a signal may not be used.
-pub(crate) struct Denial {
-    pub(crate) words: String,
-    /// The feature that is missing; `None` where the app has no permission of its own.
-    pub(crate) feature: Option<(FeatureName, Decision)>,
-    pub(crate) action: Action,
-}
-
-impl Now {
-    /// Why a signal may not be used so, if it may not. A signal that the catalogue does not have is not judged.
-    pub(crate) fn denial(&self, signal: SignalId, deed: Deed) -> Option<Denial> {
-        let row = self.state.wrapped.row(signal).ok()?;
-        let action = deed.action();
-        if !self.permitted(row, deed) {
-            return Some(Denial { words: self.unpermitted(row, deed), feature: None, action });
-        }
-        let (need, decision) = self.denied(self.state.rows.get(row)?, deed)?;
-        let name = self.policy.features().feature(need.feature).map(PaidFeature::name);
-        Some(Denial {
-            words: self.words(need, decision),
-            feature: name.map(|name| (name.clone(), decision)),
-            action,
-        })
-    }
-
-    /// The limit under which a signal may be used so; `None` where it has none, or may not be used.
-    pub(crate) fn limit(&self, signal: SignalId, deed: Deed) -> Option<Limit> {
-        let row = self.state.wrapped.row(signal).ok()?;
-        self.limit_of(self.state.rows.get(row)?, deed)
-    }
-
-    /// The feature without which a signal is limited.
-    pub(crate) fn limited_by(&self, signal: SignalId, deed: Deed) -> Option<FeatureName> {
-        let row = self.state.wrapped.row(signal).ok()?;
-        let (need, _) = self.missing(self.state.rows.get(row)?, deed).next()?;
-        self.policy.features().feature(need.feature).map(|feature| feature.name().clone())
-    }
-
-    pub(crate) fn shape(&self, signal: SignalId, deed: Deed, point: Datapoint) -> Datapoint {
-        let (Some(limit), Ok(entry)) = (self.limit(signal, deed), self.catalogue().entry(signal)) else {
-            return point;
-        };
-        limit.shape(entry, &point)
-    }
-
-    /// The catalogue that they were judged by.
-    pub(crate) fn catalogue(&self) -> &Catalogue {
-        &self.state.wrapped
-    }
-
-    /// Whether any limit is in force.
-    pub(crate) fn limited(&self) -> bool {
-        self.state.rows.iter().any(|row| {
-            [Deed::Get, Deed::Subscribe].into_iter().any(|deed| self.limit_of(row, deed).is_some())
-        })
-    }
-
-    /// Whether the vehicle itself has a way to move the signal.
-    pub(crate) fn can_move(&self, signal: SignalId) -> bool {
-        self.catalogue().access(signal).is_ok_and(|access| access.write != Permission::No)
-    }
-
-    fn permitted(&self, row: usize, deed: Deed) -> bool {
-        let permit = self.state.permits.get(row);
-        permit.is_none_or(|(read, actuate)| if matches!(deed, Deed::Set) { *actuate } else { *read })
-    }
-
-    fn unpermitted(&self, row: usize, deed: Deed) -> String {
-        let path = self.state.wrapped.iter().nth(row).map_or("", |(_, entry)| entry.path().as_str());
-        let verb = if matches!(deed, Deed::Set) { "actuate" } else { "read" };
-        format!("this app has no permission; the scope {verb}:{path} gives it")
-    }
-
-    /// What a deed needs and does not have.
-    fn missing(&self, row: &Row, deed: Deed) -> impl Iterator<Item = (Need, Decision)> {
-        let needed = match deed {
-            Deed::Get => [row.read, None],
-            Deed::Set => [row.set, None],
-            Deed::Subscribe => [row.read, row.subscribe],
-        };
-        let decisions = needed.into_iter().flatten();
-        let decisions = decisions.map(|need| (need, self.state.entitlements.check(need.feature, self.at)));
-        decisions.filter(|(_, decision)| !decision.is_allowed())
-    }
-
-    fn denied(&self, row: &Row, deed: Deed) -> Option<(Need, Decision)> {
-        self.missing(row, deed).find(|(need, _)| self.policy.limit(*need).is_none())
-    }
-
-    fn limit_of(&self, row: &Row, deed: Deed) -> Option<Limit> {
-        let mut limits = self.missing(row, deed).map(|(need, _)| self.policy.limit(need).copied());
-        // Where something is denied, nothing is limited; where two rules limit, the first does.
-        let first = limits.next()??;
-        limits.all(|limit| limit.is_some()).then_some(first)
-    }
-
-    fn words(&self, need: Need, decision: Decision) -> String {
-        let name = self.policy.features().feature(need.feature).map(PaidFeature::name);
-        name.map_or_else(|| Reason::Unknown.to_string(), |name| denial(name, decision))
-    }
-
-    fn view(&self) -> Catalogue {
-        self.show(|access, [get, set, _]| Access {
-            read: both(&access.read, get),
-            write: both(&access.write, set),
-        })
-    }
-
-    fn own(&self) -> Catalogue {
-        let yes = Permission::Yes;
-        self.show(|_, [_, set, subscribe]| Access { read: both(&yes, subscribe), write: both(&yes, set) })
-    }
-
-    /// The wrapped catalogue with another access table, made of its own and the denials of get, set and subscribe.
-    fn show(&self, access: impl Fn(&Access, [Option<Permission>; 3]) -> Access) -> Catalogue {
-        let mut said = BTreeMap::new();
-        let mut rows = self.state.rows.iter().enumerate();
-        self.state.wrapped.with_access(|_, wrapped| {
-            let (at, row) = rows.next().map_or((usize::MAX, Row::default()), |(at, row)| (at, *row));
-            let denials = [Deed::Get, Deed::Set, Deed::Subscribe].map(|deed| {
-                if !self.permitted(at, deed) {
-                    return Some(Permission::denied(self.unpermitted(at, deed)));
-                }
-                let (need, decision) = self.denied(&row, deed)?;
-                let denied = || Permission::denied(self.words(need, decision));
-                Some(said.entry(need.feature).or_insert_with(denied).clone())
-            });
-            access(wrapped, denials)
-        })
-    }
-}
-
-impl Deed {
-    fn action(self) -> Action {
-        match self {
-            Self::Get => Action::Read,
-            Self::Set => Action::Set,
-            Self::Subscribe => Action::Subscribe,
-        }
-    }
-}
-
-/// A right that both the vehicle and the entitlements must give.
-fn both(wrapped: &Permission, denial: Option<Permission>) -> Permission {
-    match wrapped {
-        Permission::Yes => denial.unwrap_or(Permission::Yes),
-        other => other.clone(),
-    }
-}
-
-/// What a person reads where a feature is missing: what, why, and what would help.
-fn denial(feature: &FeatureName, decision: Decision) -> String {
-    let spoken = feature.spoken();
-    match (decision.reason, decision.until) {
-        (Reason::Unknown | Reason::NotInPlan, _) => {
-            format!("{spoken} is not in your plan; a grant for {feature} opens it")
-        }
-        (Reason::Expired, _) => {
-            format!("{spoken} is not in your plan any more; renewing {feature} opens it again")
-        }
-        (Reason::NotYet, Some(starts)) => format!("{spoken} is not in your plan yet; it starts {starts}"),
-        (Reason::OtherOwner, _) => {
-            format!("{spoken} is not in your plan; the grant for {feature} is another owner's")
-        }
-        (Reason::OtherVehicle, _) => {
-            format!("{spoken} is not in your plan; the grant for {feature} is another vehicle's")
-        }
-        (reason, _) => format!("{spoken} does not work at present: {reason}; to do: {}", reason.help()),
     }
 }
 

@@ -69,6 +69,7 @@ fn a_check_reads_no_clock_and_takes_no_lock() {
         }
     }
     // And threads share it without one.
-    fn shared<T: Send + Sync + std::panic::RefUnwindSafe>() {}
     shared::<Entitlements>();
 }
+
+fn shared<T: Send + Sync + std::panic::RefUnwindSafe>() {}

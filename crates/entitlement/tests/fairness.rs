@@ -275,6 +275,41 @@ fn removal_of_a_paid_feature_needs_a_signed_reason() {
 }
 
 #[test]
+fn what_ends_by_its_date_is_in_the_audit_once() {
+    let story = Story::new();
+    story.buy(story.draft(&Offer::trial(plan(), DAY).unwrap()));
+    story.audit.take();
+    story.clock.advance(DAY);
+    for _ in 0..3 {
+        story.wallet.checkpoint().unwrap();
+    }
+    let events: Vec<_> = story.audit.take().into_iter().map(|(_, event)| event.to_string()).collect();
+    assert_eq!(events, ["seat-heating: your plan for it has ended"]);
+}
+
+#[test]
+fn a_person_reads_no_end_where_nothing_ends() {
+    let mut story = Story::new();
+    let place = || StatusRef::new(LIST, 5).unwrap();
+    story.buy(story.draft(&Offer::perpetual(plan())).status(place()));
+    story.publish(|_| {});
+    let decision = story.wallet.check("seat-heating");
+    assert!(decision.until().is_some(), "then the status is stale");
+    assert_eq!((decision.ends(), decision.to_string().as_str()), (None, "it is in your plan"));
+    let story = Story::new();
+    story.buy(story.draft(&monthly().only_in(["DE".parse().unwrap()])));
+    assert_eq!(
+        story.wallet.check("seat-heating").to_string(),
+        "it is in your plan (until 2026-06-27T20:26:40Z)"
+    );
+    // Abroad, and over: going back would not help.
+    story.wallet.enter(Some("CH".parse().unwrap())).unwrap();
+    assert_eq!(story.wallet.check("seat-heating").help(), Help::Return);
+    story.clock.advance(40 * DAY);
+    assert_eq!(story.wallet.check("seat-heating").help(), Help::Renew);
+}
+
+#[test]
 fn equipment_fitted_at_the_factory_needs_no_grant() {
     let story = Story::new();
     let sunroof = story.wallet.check("sunroof");
