@@ -120,7 +120,11 @@ impl Contest {
         let message = CoseSign1::from_tagged_slice(&token).expect("a message");
         let signed = message.tbs_data(DOMAIN);
         let signature = key.sign(&signed);
-        assert_eq!(signature.to_bytes()[..], message.signature[..], "what is verified bare is what ours signs");
+        assert_eq!(
+            signature.to_bytes()[..],
+            message.signature[..],
+            "what is verified bare is what ours signs"
+        );
 
         // The envelope is right; the payload is what is too long.
         let hostile = CoseSign1 { payload: Some(vec![0; HOSTILE]), ..message };

@@ -5,7 +5,7 @@
 //! *Next:* `grants.rs` compares their answers.
 
 use std::hint::black_box;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use biscuit_auth::builder::{Algorithm, AuthorizerBuilder, Fact, Policy, Rule};
 use biscuit_auth::{Biscuit, KeyPair, PrivateKey, PublicKey};
@@ -163,9 +163,7 @@ impl BiscuitToken {
             date(ISSUED),
             date(EXPIRES)
         );
-        for name in NAMES {
-            code += &format!("feature(\"{name}\");");
-        }
+        code.extend(NAMES.map(|name| format!("feature(\"{name}\");")));
         let secret = PrivateKey::from_bytes(&SECRET, Algorithm::Ed25519).expect("a key");
         let pair = KeyPair::from(&secret);
         let token = Biscuit::builder().code(&code).expect("facts").root_key_id(2026).build(&pair);
@@ -185,7 +183,9 @@ impl BiscuitToken {
             token,
             hostile,
             key,
-            grant: "data($i, $v, $o, $s, $g, $f, $t) <- grant($i, $v, $o, $s, $g, $f, $t)".parse().expect("a rule"),
+            grant: "data($i, $v, $o, $s, $g, $f, $t) <- grant($i, $v, $o, $s, $g, $f, $t)"
+                .parse()
+                .expect("a rule"),
             features: "data($f) <- feature($f)".parse().expect("a rule"),
             now: format!("time({})", date(ISSUED + 1)).parse().expect("a fact"),
             checks: checks.collect(),
@@ -206,7 +206,8 @@ impl BiscuitToken {
         let names: Vec<(String,)> = facts.query_all(self.features.clone()).expect("features");
         let (jti, vehicle, owner, sequence, grace, from, to) = rows.into_iter().next().expect("a grant");
         let seconds = |time: std::time::SystemTime| {
-            time.duration_since(UNIX_EPOCH).map_or(0, |since: Duration| since.as_secs() as i64)
+            let since = time.duration_since(UNIX_EPOCH).expect("after 1970");
+            i64::try_from(since.as_secs()).expect("before the end of time")
         };
         let mut features: Vec<String> = names.into_iter().map(|(name,)| name).collect();
         features.sort_unstable();
