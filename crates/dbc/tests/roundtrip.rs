@@ -67,3 +67,16 @@ fn a_relation_to_what_is_left_out_is_left_out() {
     );
     assert!(again.database == loaded.database);
 }
+
+/// Found by the fuzzer: a group of a second message with one id, whose only signal is left out, came back as one of the first message.
+#[test]
+fn a_group_of_what_is_left_out_belongs_to_the_first_message_of_its_id() {
+    let text = "BU_: A\nBO_ 1 X: 8 A\n SG_ P : 0|8@1+ (1,0) [0|0] \"\" A\nBO_ 1 Y: 8 A\n SG_ Q : 8|8@1+ (0,0) [0|0] \"\" A\n\
+                SIG_GROUP_ 1 G 1 : Q;\n";
+    let loaded = Options::new().load_text(text).unwrap();
+    let groups: Vec<usize> =
+        loaded.database.messages().iter().map(|message| message.groups().len()).collect();
+    assert_eq!(groups, [1, 0]);
+    let again = Options::new().load_text(&loaded.database.to_dbc()).unwrap();
+    assert!(again.database == loaded.database);
+}

@@ -238,7 +238,6 @@ impl<'s> Parts<'s, '_> {
             }
         };
         if let Some(target) = target.filter(|_| self.node(node, place, name).is_some()) {
-            self.relation_places.push(place);
             self.builder.relations.push(Relation {
                 attribute: name.to_owned(),
                 node: node.to_owned(),
@@ -337,17 +336,17 @@ impl<'s> Parts<'s, '_> {
             }
         }
         for parts in &mut self.messages {
-            if parts.line.signals.iter().all(|line| line.selector.is_none()) {
+            if parts.lines.iter().all(|line| line.selector.is_none()) {
                 continue;
             }
             parts.extended.sort_unstable();
             // A plain mark means the first signal that is a multiplexer and nothing else; failing that, the first multiplexer.
             let multiplexer =
-                parts.line.signals.iter().find(|signal| signal.is_multiplexer && signal.selector.is_none());
+                parts.lines.iter().find(|signal| signal.is_multiplexer && signal.selector.is_none());
             let multiplexer = multiplexer
-                .or_else(|| parts.line.signals.iter().find(|signal| signal.is_multiplexer))
+                .or_else(|| parts.lines.iter().find(|signal| signal.is_multiplexer))
                 .map(|signal| signal.name);
-            for (position, (signal, line)) in parts.signals.iter_mut().zip(&parts.line.signals).enumerate() {
+            for (position, (signal, line)) in parts.signals.iter_mut().zip(&parts.lines).enumerate() {
                 let extended = || parts.extended.binary_search(&position).is_ok();
                 let Some(value) = line.selector.filter(|_| !extended()) else { continue };
                 if let Some(name) = multiplexer.filter(|name| *name != signal.name) {

@@ -11,12 +11,12 @@ use alloc::vec::Vec;
 
 use super::diagnostic::{Code, Diagnostics, Place, Severity};
 use super::statement::{MessageLine, MessageRef, SignalLine, Statements};
-use crate::Database;
 use crate::model::attribute::Attributes;
-use crate::model::builder::DatabaseBuilder;
+use crate::model::builder::{BuildErrorKind, DatabaseBuilder, check};
 use crate::model::extra::EnvironmentVariable;
 use crate::model::node::Node;
 use crate::model::signal::{Signal, ValueType};
+use crate::{Database, MAX_MESSAGE_LENGTH};
 
 /// Puts a whole file together.
 pub(super) fn assemble(statements: &Statements<'_>, diagnostics: &mut Diagnostics) -> Database {
@@ -31,8 +31,6 @@ pub(super) struct Parts<'s, 'd> {
     pub(super) diagnostics: &'d mut Diagnostics,
     pub(super) builder: DatabaseBuilder,
     pub(super) messages: Vec<MessageParts<'s>>,
-    /// Where each of the builder's relations stands.
-    pub(super) relation_places: Vec<Place>,
     /// Ids and positions in `messages`, sorted: of two messages with one id, the first comes first.
     by_id: Vec<(MessageRef, usize)>,
     /// Positions of nodes by name.
@@ -44,6 +42,8 @@ pub(super) struct Parts<'s, 'd> {
 /// A message that is being put together.
 pub(super) struct MessageParts<'s> {
     pub(super) line: &'s MessageLine<'s>,
+    /// What the file says of each of `signals`.
+    pub(super) lines: Vec<&'s SignalLine<'s>>,
     pub(super) senders: Vec<String>,
     pub(super) comment: Option<String>,
     pub(super) attributes: Attributes,
@@ -59,7 +59,7 @@ pub(super) struct MessageParts<'s> {
 impl MessageParts<'_> {
     /// The position of the first signal that the file calls by this name.
     pub(super) fn position(&self, name: &str) -> Option<usize> {
-        let name_of = |at: &usize| self.line.signals.get(*at).map_or("", |signal| signal.name);
+        let name_of = |at: &usize| self.lines.get(*at).map_or("", |line| line.name);
         let at = self.by_name.partition_point(|at| name_of(at) < name);
         self.by_name.get(at).filter(|at| name_of(at) == name).copied()
     }
@@ -72,7 +72,6 @@ impl<'s, 'd> Parts<'s, 'd> {
             diagnostics,
             builder: Database::builder(),
             messages: Vec::new(),
-            relation_places: Vec::new(),
             by_id: Vec::new(),
             nodes: BTreeMap::new(),
             environment: BTreeMap::new(),
@@ -144,51 +143,72 @@ impl<'s, 'd> Parts<'s, 'd> {
 
     fn take_messages(&mut self) {
         let statements = self.statements;
-        let lines = &statements.messages;
-        self.by_id = lines.iter().enumerate().map(|(position, line)| (line.id, position)).collect();
-        self.by_id.sort_unstable();
-        for ((id, _), (same, second)) in pairs(&self.by_id) {
-            let (Some(id), true, Some(line)) = (id, id == same, lines.get(*second)) else { continue };
-            let action = format!("kept a second message with the id {id}; the id finds the first");
-            self.diagnostics.report(Code::DuplicateId, Severity::Notice, line.place, line.name, action);
-        }
-        let mut names: Vec<(&str, Place)> = lines.iter().map(|line| (line.name, line.place)).collect();
-        names.sort_unstable();
-        for (_, (name, place)) in pairs(&names).filter(|(first, second)| first.0 == second.0) {
-            let action = "kept a second message with this name; the name finds the first";
-            self.diagnostics.report(Code::DuplicateMessage, Severity::Notice, *place, name, action);
-        }
-        self.messages.reserve_exact(lines.len());
-        for line in lines {
-            let by_name = self.names_of(line);
+        self.messages.reserve_exact(statements.messages.len());
+        for line in &statements.messages {
+            if line.length as usize > MAX_MESSAGE_LENGTH {
+                let action = format!("left out: {}", BuildErrorKind::MessageLength);
+                self.diagnostics.report(Code::BadSignal, Severity::Skipped, line.place, line.name, action);
+                continue;
+            }
+            let (lines, signals) = self.sound_signals(line);
+            let by_name = self.names_of(&lines);
             self.messages.push(MessageParts {
                 line,
+                lines,
                 senders: line.sender.iter().map(|name| (*name).to_owned()).collect(),
                 comment: None,
                 attributes: Attributes::default(),
-                signals: line.signals.iter().map(|line| signal_of(statements, line)).collect(),
+                signals,
                 by_name,
                 groups: Vec::new(),
                 extended: Vec::new(),
             });
         }
+        self.by_id = self.messages.iter().enumerate().map(|(at, message)| (message.line.id, at)).collect();
+        self.by_id.sort_unstable();
+        for ((id, _), (same, second)) in pairs(&self.by_id) {
+            let (Some(id), true, Some(second)) = (id, id == same, self.messages.get(*second)) else {
+                continue;
+            };
+            let action = format!("kept a second message with the id {id}; the id finds the first");
+            let line = second.line;
+            self.diagnostics.report(Code::DuplicateId, Severity::Notice, line.place, line.name, action);
+        }
+        let mut names: Vec<(&str, Place)> =
+            self.messages.iter().map(|message| (message.line.name, message.line.place)).collect();
+        names.sort_unstable();
+        for (_, (name, place)) in pairs(&names).filter(|(first, second)| first.0 == second.0) {
+            let action = "kept a second message with this name; the name finds the first";
+            self.diagnostics.report(Code::DuplicateMessage, Severity::Notice, *place, name, action);
+        }
+    }
+
+    /// The signals that can be compiled, and their lines. What speaks of another one later speaks of a signal that there is not.
+    fn sound_signals(&mut self, line: &'s MessageLine<'s>) -> (Vec<&'s SignalLine<'s>>, Vec<Signal>) {
+        let mut lines = Vec::with_capacity(line.signals.len());
+        let mut signals = Vec::with_capacity(line.signals.len());
+        for line in &line.signals {
+            let signal = signal_of(self.statements, line);
+            if let Err(kind) = check(&signal) {
+                let action = format!("left out: {kind}");
+                self.diagnostics.report(Code::BadSignal, Severity::Skipped, line.place, line.name, action);
+                continue;
+            }
+            lines.push(line);
+            signals.push(signal);
+        }
+        (lines, signals)
     }
 
     /// The positions of a message's signals by name.
-    fn names_of(&mut self, line: &MessageLine<'_>) -> Vec<usize> {
-        let name = |at: &usize| line.signals.get(*at).map_or("", |signal| signal.name);
-        let mut by_name: Vec<usize> = (0..line.signals.len()).collect();
+    fn names_of(&mut self, lines: &[&SignalLine<'_>]) -> Vec<usize> {
+        let name = |at: &usize| lines.get(*at).map_or("", |line| line.name);
+        let mut by_name: Vec<usize> = (0..lines.len()).collect();
         by_name.sort_unstable_by(|a, b| name(a).cmp(name(b)).then(a.cmp(b)));
         for (_, second) in pairs(&by_name).filter(|(first, second)| name(first) == name(second)) {
-            let Some(signal) = line.signals.get(*second) else { continue };
+            let Some(line) = lines.get(*second) else { continue };
             let action = "kept a second signal with this name; the name finds the first";
-            self.diagnostics.report(
-                Code::DuplicateSignal,
-                Severity::Notice,
-                signal.place,
-                signal.name,
-                action,
-            );
+            self.diagnostics.report(Code::DuplicateSignal, Severity::Notice, line.place, line.name, action);
         }
         by_name
     }

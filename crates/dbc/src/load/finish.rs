@@ -1,26 +1,24 @@
-//! What was put together becomes messages: long names, sound signals, special values, and a look at where the bits are.
+//! What was put together becomes messages: long names, selectors, special values, and a look at where the bits are.
 //!
-//! *Invariant:* a signal that cannot be compiled leaves its message standing; nothing is left out without a diagnostic.
+//! *Invariant:* nothing is left out without a diagnostic.
 //! *Next:* `resolve.rs` (what the usual attributes mean), `../model/builder.rs` (checks and compiles).
 
 use alloc::borrow::ToOwned;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use super::assemble::Parts;
-use super::diagnostic::{Code, Diagnostics, Severity};
+use super::diagnostic::{Code, Diagnostics, Place, Severity};
 use super::resolve::Usual;
 use super::special::Rule;
-use super::statement::MessageLine;
+use super::statement::SignalLine;
 use crate::model::attribute::{AttributeValue, Attributes};
-use crate::model::builder::check;
 use crate::model::extra::{RelationTarget, SignalGroup};
 use crate::model::message::SignalIndex;
 use crate::model::signal::Signal;
 use crate::plan::selectors;
-use crate::{CanId, Database, Message};
+use crate::{Database, Message};
 
 impl Parts<'_, '_> {
     /// Names longer than 32 characters stand in attributes; they are what the names in the statements are short for.
@@ -82,7 +80,8 @@ impl Parts<'_, '_> {
         let usual = Usual::new(&definitions, &self.builder.attributes);
         self.builder.is_j1939 = usual.is_j1939();
         for parts in core::mem::take(&mut self.messages) {
-            let (mut signals, kept) = sound_signals(parts.signals, parts.line, self.diagnostics);
+            let mut signals = parts.signals;
+            keep_founded_selectors(&mut signals, &parts.lines, self.diagnostics);
             let is_j1939 = usual.is_j1939_message(&parts.attributes);
             let rule = parts.line.id.map_or(Rule::None, |id| usual.rule(id, is_j1939));
             for signal in &mut signals {
@@ -106,13 +105,14 @@ impl Parts<'_, '_> {
                 .groups
                 .into_iter()
                 .map(|(name, repetitions, signals)| {
-                    let signals = signals.into_iter().filter_map(|position| kept.after(position)).collect();
+                    let index = |position| u32::try_from(position).ok().map(SignalIndex);
+                    let signals = signals.into_iter().filter_map(index).collect();
                     SignalGroup { name, repetitions, signals }
                 })
                 .collect();
             match message.build() {
                 Ok(message) => {
-                    self.check_layout(&message, parts.line, &kept);
+                    self.check_layout(&message, parts.line.place, &parts.lines);
                     self.builder.messages.push(message);
                 }
                 Err(error) => self.diagnostics.report(
@@ -125,46 +125,12 @@ impl Parts<'_, '_> {
             }
         }
         self.builder.definitions = definitions;
-        self.keep_founded_relations();
         self.builder.build()
     }
 
-    /// A relation to what was left out is left out too.
-    fn keep_founded_relations(&mut self) {
-        let relations = core::mem::take(&mut self.builder.relations);
-        if relations.is_empty() {
-            return;
-        }
-        let messages = &self.builder.messages;
-        let ids: BTreeSet<CanId> = messages.iter().map(Message::id).collect();
-        let signals: BTreeSet<(CanId, &str)> = messages
-            .iter()
-            .flat_map(|message| message.signals().iter().map(|signal| (message.id(), signal.name())))
-            .collect();
-        let mut kept = Vec::with_capacity(relations.len());
-        for (relation, place) in relations.into_iter().zip(&self.relation_places) {
-            let lost = match &relation.target {
-                RelationTarget::Message(id) if !ids.contains(id) => format!("the message {id}"),
-                RelationTarget::Signal(id, name) if !signals.contains(&(*id, name.as_str())) => {
-                    format!("the signal {name}")
-                }
-                _ => {
-                    kept.push(relation);
-                    continue;
-                }
-            };
-            let action = format!("left out: {lost} was left out");
-            let what = relation.attribute.as_str();
-            self.diagnostics.report(Code::UnknownSignal, Severity::Skipped, *place, what, action);
-        }
-        self.builder.relations = kept;
-    }
-
     /// Signals that leave the message or share bits: kept, and said.
-    fn check_layout(&mut self, message: &Message, line: &MessageLine<'_>, kept: &Kept) {
-        let place = |index: SignalIndex| {
-            line.signals.get(kept.before(index)).map_or(line.place, |signal| signal.place)
-        };
+    fn check_layout(&mut self, message: &Message, at: Place, lines: &[&SignalLine<'_>]) {
+        let place = |index: SignalIndex| lines.get(index.position()).map_or(at, |line| line.place);
         for (index, signal) in message.indexed_signals().filter(|(index, _)| !message.holds(*index)) {
             if signal.length > 64 {
                 let action = format!("kept, and not decoded: {} bits are no number", signal.length);
@@ -206,66 +172,17 @@ impl Parts<'_, '_> {
     }
 }
 
-/// Which signals of the file were kept.
-enum Kept {
-    All,
-    /// Their positions in the file, in order.
-    These(Vec<usize>),
-}
-
-impl Kept {
-    /// The position in the file of a signal that was kept.
-    fn before(&self, index: SignalIndex) -> usize {
-        match self {
-            Self::All => index.position(),
-            Self::These(kept) => kept.get(index.position()).copied().unwrap_or(usize::MAX),
-        }
-    }
-
-    /// The handle of a signal of the file, if it was kept.
-    fn after(&self, position: usize) -> Option<SignalIndex> {
-        let at = match self {
-            Self::All => position,
-            Self::These(kept) => kept.binary_search(&position).ok()?,
-        };
-        u32::try_from(at).ok().map(SignalIndex)
-    }
-}
-
-/// The signals that can be compiled; what stands in the way is repaired or left out.
-fn sound_signals(
-    mut signals: Vec<Signal>,
-    line: &MessageLine<'_>,
-    diagnostics: &mut Diagnostics,
-) -> (Vec<Signal>, Kept) {
-    let mut kept = Kept::All;
-    if signals.iter().any(|signal| check(signal).is_err()) {
-        let mut positions = Vec::with_capacity(signals.len());
-        let mut lines = line.signals.iter().enumerate();
-        signals.retain(|signal| {
-            let Some((position, line)) = lines.next() else { return false };
-            let Err(kind) = check(signal) else {
-                positions.push(position);
-                return true;
-            };
-            let action = format!("left out: {kind}");
-            diagnostics.report(Code::BadSignal, Severity::Skipped, line.place, line.name, action);
-            false
-        });
-        kept = Kept::These(positions);
-    }
+/// A signal that depends on what is no multiplexer is taken as always present.
+fn keep_founded_selectors(signals: &mut [Signal], lines: &[&SignalLine<'_>], diagnostics: &mut Diagnostics) {
     if signals.iter().all(|signal| signal.multiplexed.is_none()) {
-        return (signals, kept);
+        return;
     }
-    for (position, kind) in selectors(&signals).1 {
-        let Some(signal) = signals.get_mut(position) else { continue };
-        let before = u32::try_from(position).map_or(usize::MAX, |at| kept.before(SignalIndex(at)));
-        let place = line.signals.get(before).map_or(line.place, |line| line.place);
+    for (position, kind) in selectors(signals).1 {
+        let (Some(signal), Some(line)) = (signals.get_mut(position), lines.get(position)) else { continue };
         let action = format!("taken as always present: {kind}");
-        diagnostics.report(Code::NoMultiplexer, Severity::Skipped, place, &signal.name, action);
+        diagnostics.report(Code::NoMultiplexer, Severity::Skipped, line.place, &signal.name, action);
         signal.multiplexed = None;
     }
-    (signals, kept)
 }
 
 fn long_name(attributes: &Attributes, attribute: &str) -> Option<String> {
