@@ -19,8 +19,8 @@ use coachwork_transport::{
     TransportError,
 };
 use coachwork_vehicle::{
-    Catalogue, Credential, Datapoint, Each, Event, Monotonic, Permission, Reason, ReasonKind, Receipt, SignalId, Sleep,
-    Stage, Vehicle,
+    Catalogue, Credential, Datapoint, Each, Event, Monotonic, Permission, Reason, ReasonKind, Receipt,
+    SignalId, Sleep, Stage, Vehicle,
 };
 use event_listener::EventListener;
 use futures_util::StreamExt;
