@@ -88,7 +88,7 @@ pub struct Catalogue {
     facts: Arc<Facts>,
     revision: u64,
     line: Arc<Line>,
-    below: Option<Arc<Origin>>,
+    below: Vec<Arc<Origin>>,
 }
 
 struct Tree {
@@ -148,7 +148,7 @@ impl Catalogue {
             facts: Arc::new(facts),
             revision: 0,
             line: Line::new(0),
-            below: None,
+            below: Vec::new(),
         };
         empty.grown(entries)
     }

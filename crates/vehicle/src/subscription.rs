@@ -3,7 +3,7 @@
 //! *Invariant:* all state is in the stream, so that a dropped `next` loses nothing. It ends once, with a reason, and only as a whole.
 //! *Next:* `board/reader.rs` (the source behind most of them), `gate.rs` (rights that change meanwhile).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -49,6 +49,11 @@ impl Points {
         self.0.iter().map(|(id, point)| (*id, point))
     }
 
+    /// The list.
+    pub(crate) fn into_points(self) -> Vec<(SignalId, Datapoint)> {
+        self.0
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -77,6 +82,8 @@ pub struct Subscription {
     source: Box<dyn Source>,
     gates: Vec<Watch>,
     limits: Limits,
+    /// What the subscription that this one is a part of has no use for at present.
+    masked: BTreeSet<SignalId>,
     waiting: VecDeque<Event>,
     ended: bool,
 }
@@ -99,7 +106,8 @@ impl Subscription {
         source: Box<dyn Source>,
     ) -> Self {
         let (gates, limits, waiting) = (Vec::new(), Limits::default(), VecDeque::new());
-        Self { catalogue, signals, refused, source, gates, limits, waiting, ended: false }
+        let masked = BTreeSet::new();
+        Self { catalogue, signals, refused, source, gates, limits, masked, waiting, ended: false }
     }
 
     /// The next event; `None` after the end. Cancel-safe.
@@ -152,6 +160,19 @@ impl Subscription {
         self.limits.any |= watch.gate.limits();
         self.gates.push(watch);
         self
+    }
+
+    /// What [`Source::restrict`] is for a source, for a subscription that is a part of another one.
+    pub(crate) fn restrict(&mut self, signals: &[SignalId], allowed: bool) {
+        if allowed {
+            self.masked.retain(|masked| !signals.contains(masked));
+            let awake: Vec<_> =
+                signals.iter().copied().filter(|signal| !self.limits.resting.contains_key(signal)).collect();
+            self.reopen(&awake);
+        } else {
+            self.masked.extend(signals);
+            self.source.restrict(signals, false);
+        }
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
@@ -208,7 +229,9 @@ impl Subscription {
                 chosen.map(|(id, _)| *id).collect()
             };
             self.source.restrict(&with(false), false);
-            self.source.restrict(&with(true), true);
+            let open: Vec<_> =
+                with(true).into_iter().filter(|signal| !self.masked.contains(signal)).collect();
+            self.source.restrict(&open, true);
             self.limits.any = self.gates.iter().any(|watch| watch.gate.limits());
             // Whatever was limited otherwise until now begins anew.
             let resting: Vec<_> = std::mem::take(&mut self.limits.resting).into_keys().collect();
@@ -239,8 +262,9 @@ impl Subscription {
     }
 
     fn reopen(&mut self, rested: &[SignalId]) {
-        let open: Vec<_> =
-            rested.iter().copied().filter(|signal| self.permission(*signal) == Permission::Yes).collect();
+        let open =
+            |signal: &SignalId| !self.masked.contains(signal) && self.permission(*signal) == Permission::Yes;
+        let open: Vec<_> = rested.iter().copied().filter(open).collect();
         self.source.restrict(&open, true);
     }
 

@@ -34,6 +34,11 @@ impl Unit {
         Self(known.map_or_else(|| Repr::Other(key.into()), Repr::Known))
     }
 
+    /// All units that VSS 6.0 lists, those of one quantity together.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..=u8::MAX).zip(UNITS).map(|(row, _)| Self(Repr::Known(row)))
+    }
+
     /// Its key, as VSS writes it.
     pub fn key(&self) -> &str {
         match &self.0 {
@@ -128,9 +133,16 @@ impl Conversion {
     }
 
     /// The converted value.
+    ///
+    /// There and back by [`inverse`](Self::inverse) is within four roundings of a double (4 × 2⁻⁵² of the value, or of the shift where
+    /// the scale has one and the value is smaller), where neither is below 1e-290 or too large for a double. NaN and infinities stay.
     #[inline]
     pub fn apply(self, value: f64) -> f64 {
-        (value + self.shift) * self.up / self.down - self.back
+        let shifted = value + self.shift;
+        let scaled = shifted * self.up;
+        // On the way to a number that a double can hold, one that it cannot.
+        let scaled = if scaled.is_infinite() { shifted / self.down * self.up } else { scaled / self.down };
+        scaled - self.back
     }
 
     /// By how much the converted value moves for one unit of the value.

@@ -35,7 +35,7 @@ pub(crate) async fn in_memory(stage: Stage) -> Subject {
     Subject::memory(MemoryVehicle::new(catalogue(true), stage.clock()))
 }
 
-fn catalogue(denied: bool) -> Catalogue {
+pub(crate) fn catalogue(denied: bool) -> Catalogue {
     let speed = Entry::sensor("Vehicle.Speed", DataType::FLOAT).with_unit("km/h");
     let entries = [
         speed.with_stale_after(Duration::from_secs(2)),

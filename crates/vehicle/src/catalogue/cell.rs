@@ -98,11 +98,11 @@ impl Line {
     }
 }
 
-/// A snapshot in the line of its cell, and the one that it was made of in another cell's.
+/// A snapshot in the line of its cell, and those that it was made of in other cells'.
 pub(super) struct Origin {
     line: Arc<Line>,
     revision: u64,
-    below: Option<Arc<Origin>>,
+    below: Vec<Arc<Origin>>,
 }
 
 impl Catalogue {
@@ -111,17 +111,30 @@ impl Catalogue {
         let below = if Arc::ptr_eq(&self.line, line) {
             self.below
         } else {
-            Some(Arc::new(Origin { line: self.line, revision: self.revision, below: self.below }))
+            vec![Arc::new(Origin { line: self.line, revision: self.revision, below: self.below })]
         };
         Self { line: line.clone(), revision, below, ..self }
+    }
+
+    /// This snapshot, made of those of several vehicles.
+    #[must_use]
+    pub(crate) fn made_of(self, parts: &[Arc<Self>]) -> Self {
+        let origin = |part: &Arc<Self>| {
+            let (line, revision, below) = (part.line.clone(), part.revision, part.below.clone());
+            Arc::new(Origin { line, revision, below })
+        };
+        Self { below: parts.iter().map(origin).collect(), ..self }
     }
 
     /// Completes when the vehicle has a newer snapshot than this one, or a vehicle below it has: then ask it for its catalogue
     /// again. Cancel-safe. A catalogue that no vehicle has taken over is never superseded.
     pub async fn superseded(&self) {
-        let below = std::iter::successors(self.below.as_deref(), |origin| origin.below.as_deref());
-        let below = below.map(|origin| (&origin.line, origin.revision));
-        let lines: Vec<_> = std::iter::once((&self.line, self.revision)).chain(below).collect();
+        let mut lines = vec![(&self.line, self.revision)];
+        let mut below: Vec<_> = self.below.iter().collect();
+        while let Some(origin) = below.pop() {
+            lines.push((&origin.line, origin.revision));
+            below.extend(&origin.below);
+        }
         // Listened to before they are looked at, so that no replacement is missed.
         let mut listeners: Vec<_> = lines.iter().map(|(line, _)| line.replaced.listen()).collect();
         poll_fn(|cx| {
