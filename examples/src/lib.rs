@@ -1,9 +1,11 @@
 //! What the examples share: the project's own databases, mapping and drive, and how a drive is recorded.
 
 mod own;
+mod power;
 mod record;
 
 pub use own::{Fault, START, databases, drive_log, load_databases, mapping_file, scenario};
+pub use power::with_power;
 pub use record::record;
 
 /// The code of the project's README, compiled.

@@ -26,4 +26,5 @@ pub mod session_bytes;
 pub mod status_list;
 pub mod store_load;
 pub mod token_verify;
+pub mod unit_conversion;
 pub mod vspec;

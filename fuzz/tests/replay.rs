@@ -131,3 +131,8 @@ fn vspec() {
 fn pattern() {
     replay("pattern", coachwork_fuzz::pattern::run);
 }
+
+#[test]
+fn unit_conversion() {
+    replay("unit_conversion", coachwork_fuzz::unit_conversion::run);
+}

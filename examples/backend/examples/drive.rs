@@ -1,11 +1,7 @@
-//! A vehicle of one's own at work: `cargo run --example backend`.
+//! A vehicle of one's own at work: `cargo run -p line-vehicle --example drive`.
 //!
-//! *Next:* `line_vehicle.rs` (the backend), `docs/backend.md` (how it is written).
+//! *Next:* `../src/lib.rs` (the backend), `docs/backend.md` (how it is written).
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
-
-#[allow(unreachable_pub, reason = "with you, it is a crate of its own")]
-#[path = "line_vehicle.rs"]
-mod line_vehicle;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! A car at the end of a line: messages like `Vehicle.Speed=50.5` become readings, requests become messages of the same form.
 //!
 //! *Invariant:* what the line says is published as it comes; when the line is lost, nothing is available, and says why.
-//! *Next:* `conformance.rs` (the proof), `main.rs` (the vehicle at work).
+//! *Next:* `tests/conformance.rs` (the proof), `examples/drive.rs` (the vehicle at work).
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

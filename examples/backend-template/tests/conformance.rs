@@ -1,0 +1,57 @@
+//! The proof: the suite on my vehicle, with a car at the other end of its link that says what it is told to, and obeys.
+#![allow(clippy::unwrap_used, clippy::unused_async, missing_docs, reason = "tests")]
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use coachwork::{Error, ErrorKind, State, Value};
+use coachwork_conformance::{Stage, Subject};
+use my_vehicle::{Link, MyVehicle, Report};
+
+/// A car that is not there: what it has said and was not asked for yet, or no link to it.
+#[derive(Clone, Default)]
+struct Pretended(Arc<Mutex<Car>>);
+
+#[derive(Default)]
+struct Car {
+    lost: bool,
+    said: Vec<Report>,
+}
+
+#[async_trait]
+impl Link for Pretended {
+    async fn news(&mut self) -> Result<Vec<Report>, Error> {
+        let mut car = self.0.lock().unwrap();
+        if car.lost { Err(lost()) } else { Ok(std::mem::take(&mut car.said)) }
+    }
+
+    async fn ask(&mut self, path: &str, value: &Value) -> Result<(), Error> {
+        let mut car = self.0.lock().unwrap();
+        if car.lost {
+            return Err(lost());
+        }
+        // What is asked is done at once, and said.
+        car.said.push(vec![(path.to_owned(), State::Valid(value.clone()))]);
+        Ok(())
+    }
+}
+
+fn lost() -> Error {
+    Error::new(ErrorKind::Unavailable, "the car does not answer")
+}
+
+async fn my_car(stage: Stage) -> Subject {
+    let link = Pretended::default();
+    let (car, driver) = MyVehicle::new(link.clone(), stage.clock()).unwrap();
+    stage.spawn(driver);
+    let reporting = link.clone();
+    Subject::new(car)
+        .with_reports(move |points| {
+            let report = points.iter().map(|(path, state)| ((*path).to_owned(), state.clone())).collect();
+            reporting.0.lock().unwrap().said.push(report);
+            Ok(())
+        })
+        .with_link(move |up| link.0.lock().unwrap().lost = !up)
+}
+
+coachwork_conformance::vehicle!(my_car);
