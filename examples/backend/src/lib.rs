@@ -40,6 +40,9 @@ fn catalogue() -> Result<Catalogue, Error> {
 
 impl LineVehicle {
     /// A car at the other end of `link`, and the driver that reads it.
+    ///
+    /// # Errors
+    /// Where the catalogue contradicts itself.
     pub fn new(link: Box<dyn Connection>, clock: Arc<dyn Clock>) -> Result<(Self, Driver), Error> {
         let board = Board::new(catalogue()?, clock);
         let (line, requests) = mpsc::channel(WAITING);

@@ -1,5 +1,5 @@
 //! The proof: the suite on the car behind a web service, with a service that keeps what the car has said, by number.
-#![allow(clippy::unwrap_used, clippy::unused_async, missing_docs, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::unused_async, missing_docs, reason = "tests")]
 
 use std::sync::{Arc, Mutex};
 
