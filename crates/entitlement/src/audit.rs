@@ -102,7 +102,10 @@ impl fmt::Display for AuditEvent {
             Self::StoreRecovered { recovery: Recovery::LastGood } => {
                 f.write_str("the store went back to its last good copy")
             }
-            Self::StoreRecovered { recovery } => write!(f, "the store was found {recovery:?}"),
+            Self::StoreRecovered { recovery: Recovery::Lost } => f.write_str(
+                "the store was damaged, and so was its last good copy: the car begins with nothing",
+            ),
+            Self::StoreRecovered { .. } => f.write_str("the store was sound"),
             Self::StatusUpdated { uri } => write!(f, "status list {uri} was updated"),
             Self::TimeDoubted { reading } => reading.fmt(f),
         }

@@ -174,3 +174,39 @@ fn clocks_at_1970_2020_2101_and_the_extremes() {
         assert_eq!(LicenseState::of(&grant, &standing, &Circumstances::of(CAR), now), state, "{now}");
     }
 }
+
+/// The page has the same rows in the same order as [`Case::expected`] above, which the function is compared with.
+#[test]
+fn the_table_of_the_page_is_this_table() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/entitlement.md");
+    let Ok(page) = std::fs::read_to_string(page) else {
+        // A packaged crate has no repository around it.
+        return;
+    };
+    let table = page.split_once("| if | the grant is |").unwrap().1.split_once("\n\n").unwrap().0;
+    let states: Vec<_> = table.lines().filter_map(|row| row.split('`').nth(1)).collect();
+    let rows = [
+        "OtherVehicle",
+        "Transferred",
+        "Revoked",
+        "Suspended",
+        "OnHold",
+        "Paused",
+        "Pending",
+        "Expired",
+        "OutOfRegion",
+        "TimeLost",
+        "Grace",
+        "Grace",
+        "Unconfirmed",
+        "Grace",
+        "Grace",
+        "Cancelled",
+        "Trial",
+        "Active",
+    ];
+    assert_eq!(states, rows);
+    let works: Vec<_> =
+        table.lines().filter(|row| row.contains('`')).map(|row| !row.contains("do not work")).collect();
+    assert_eq!(works, rows.map(|row| ["Grace", "Cancelled", "Trial", "Active"].contains(&row)));
+}
