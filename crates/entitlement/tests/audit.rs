@@ -81,7 +81,7 @@ fn everything_that_happens_is_recorded_in_words() {
         .collect();
     assert_eq!(seen, declared);
     // What the audit says is safe to keep.
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |out, byte| out + &format!("{byte:02x}"));
     for secret in [&token[token.len() - 8..], &seller.public_key().to_bytes()[..8], &vehicle.as_bytes()[..8]]
     {
         assert!(words.iter().all(|words| !words.contains(&hex(secret))));
