@@ -8,12 +8,14 @@
     clippy::indexing_slicing,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     clippy::missing_panics_doc,
     clippy::missing_errors_doc
 )]
 
 pub mod case;
 pub mod clock;
+pub mod fanout;
 pub mod generated;
 pub mod grants;
 pub mod line;

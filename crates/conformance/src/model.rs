@@ -37,14 +37,15 @@ pub(crate) const STALE_AFTER: Duration = Duration::from_millis(50);
 pub fn run(bytes: &[u8]) -> Result<usize, Failure> {
     let mut bench = Bench::new()?;
     let mut done = Vec::new();
+    let told = |failure: Failure, done: &[String]| {
+        let last = done.get(done.len().saturating_sub(30)..).unwrap_or_default().join("\n  ");
+        Failure::new(format!("{failure}\nafter {} actions, the last of them:\n  {last}", done.len()))
+    };
     for action in Actions::new(bytes) {
         done.push(format!("{action:?}"));
-        bench.step(&action).map_err(|failure| {
-            let last = done.get(done.len().saturating_sub(30)..).unwrap_or_default().join("\n  ");
-            Failure::new(format!("{failure}\nafter {} actions, the last of them:\n  {last}", done.len()))
-        })?;
+        bench.step(&action).map_err(|failure| told(failure, &done))?;
     }
-    bench.finish()?;
+    bench.finish().map_err(|failure| told(failure, &done))?;
     Ok(done.len())
 }
 

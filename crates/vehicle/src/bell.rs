@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -13,12 +14,17 @@ use crate::sync::lock;
 
 /// Something that can be waited for; clones are the same bell.
 #[derive(Clone, Default)]
-pub(crate) struct Bell(Arc<Mutex<Tower>>);
+pub(crate) struct Bell(Arc<Tower>);
 
 #[derive(Default)]
 struct Tower {
-    /// How often it has rung.
-    rung: u64,
+    /// How often it has rung; written under the lock.
+    rung: AtomicU64,
+    listeners: Mutex<Listeners>,
+}
+
+#[derive(Default)]
+struct Listeners {
     places: u64,
     waiting: BTreeMap<u64, Waker>,
 }
@@ -28,23 +34,25 @@ pub(crate) struct Listener {
     bell: Bell,
     heard: u64,
     place: Option<u64>,
+    /// Whom it wakes, since it last was ready.
+    waits: Option<Waker>,
 }
 
 impl Bell {
     /// Wakes whoever listens.
     pub(crate) fn ring(&self) {
         let waiting = {
-            let mut tower = lock(&self.0);
-            tower.rung += 1;
-            std::mem::take(&mut tower.waiting)
+            let mut listeners = lock(&self.0.listeners);
+            self.0.rung.fetch_add(1, Ordering::Release);
+            std::mem::take(&mut listeners.waiting)
         };
         waiting.into_values().for_each(Waker::wake);
     }
 
     /// Hears every ring from now on. Listen before looking at what is waited for, or a ring may be missed.
     pub(crate) fn listen(&self) -> Listener {
-        let heard = lock(&self.0).rung;
-        Listener { bell: self.clone(), heard, place: None }
+        let heard = self.0.rung.load(Ordering::Acquire);
+        Listener { bell: self.clone(), heard, place: None, waits: None }
     }
 }
 
@@ -53,19 +61,31 @@ impl Future for Listener {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
+        let rung = this.bell.0.rung.load(Ordering::Acquire);
+        if rung != this.heard {
+            (this.heard, this.waits) = (rung, None);
+            return Poll::Ready(());
+        }
+        // It waits already, and has not been rung for: nothing took its waker.
+        if this.waits.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
         let waker = cx.waker().clone();
-        let mut tower = lock(&this.bell.0);
-        if tower.rung != this.heard {
-            this.heard = tower.rung;
+        let mut listeners = lock(&this.bell.0.listeners);
+        let rung = this.bell.0.rung.load(Ordering::Relaxed);
+        if rung != this.heard {
+            drop(listeners);
+            (this.heard, this.waits) = (rung, None);
             return Poll::Ready(());
         }
         let place = *this.place.get_or_insert_with(|| {
-            tower.places += 1;
-            tower.places
+            listeners.places += 1;
+            listeners.places
         });
-        let replaced = tower.waiting.insert(place, waker);
-        drop(tower);
+        let replaced = listeners.waiting.insert(place, waker.clone());
+        drop(listeners);
         drop(replaced);
+        this.waits = Some(waker);
         Poll::Pending
     }
 }
@@ -73,7 +93,7 @@ impl Future for Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         if let Some(place) = self.place {
-            let waker = lock(&self.bell.0).waiting.remove(&place);
+            let waker = lock(&self.bell.0.listeners).waiting.remove(&place);
             drop(waker);
         }
     }
@@ -102,7 +122,7 @@ mod tests {
         assert_eq!((&mut listener).now_or_never(), Some(()));
         assert_eq!((&mut listener).now_or_never(), None);
         drop(listener);
-        assert!(lock(&bell.0).waiting.is_empty());
+        assert!(lock(&bell.0.listeners).waiting.is_empty());
     }
 
     struct Again(Bell, Mutex<Option<Listener>>);

@@ -8,17 +8,19 @@ mod delivery;
 mod inbox;
 mod ledger;
 mod reader;
+mod slot;
 mod table;
 mod track;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 
 use self::delivery::Deliveries;
 use self::inbox::Inbox;
 use self::ledger::Ledger;
 use self::reader::Reader;
+use self::slot::Report;
 use self::table::Table;
 use crate::catalogue::{Access, Catalogue, CatalogueCell, CatalogueError, Entry, SignalId};
 use crate::clock::Clock;
@@ -29,7 +31,7 @@ use crate::receipt::{Outcome, Receipt};
 use crate::request::Request;
 use crate::subscribe::{Overflow, Subscribe};
 use crate::subscription::Subscription;
-use crate::sync::lock;
+use crate::sync::Turn;
 use crate::time::Monotonic;
 use crate::vehicle::{Each, Get};
 
@@ -52,16 +54,16 @@ struct Inner {
     table: Table,
     ledger: Ledger,
     /// Held by whoever publishes or subscribes: it orders the two.
-    deliveries: Mutex<Deliveries>,
+    deliveries: Turn<Deliveries>,
 }
 
 impl Board {
     /// A board for the signals of `catalogue`, all of them never set.
     pub fn new(catalogue: Catalogue, clock: Arc<dyn Clock>) -> Self {
         let table = Table::new(catalogue.len(), clock.as_ref());
-        let deliveries = Mutex::new(Deliveries::new(catalogue.len()));
         let ledger = Ledger::new();
         let cell = CatalogueCell::new(catalogue);
+        let deliveries = Turn::new(Deliveries::new(cell.load()));
         Self(Arc::new(Handle(Arc::new(Inner { cell, clock, table, ledger, deliveries }))))
     }
 
@@ -84,9 +86,9 @@ impl Board {
     /// does not fit its signal: then nothing was published.
     pub fn publish(&self, points: &[(SignalId, Datapoint)]) -> Result<(), Error> {
         let inner = self.inner();
-        let coerced = inner.coerced(points)?;
-        let points = coerced.as_deref().unwrap_or(points);
-        inner.deliver(lock(&inner.deliveries), points);
+        let mut deliveries = inner.deliveries.lock();
+        let coerced = coerced(deliveries.catalogue(&inner.cell), points)?;
+        inner.deliver(deliveries, coerced.as_deref().unwrap_or(points));
         Ok(())
     }
 
@@ -98,11 +100,11 @@ impl Board {
     /// As [`publish`](Self::publish).
     pub async fn feed(&self, points: &[(SignalId, Datapoint)]) -> Result<(), Error> {
         let inner = self.inner();
-        let coerced = inner.coerced(points)?;
+        let coerced = coerced(inner.deliveries.lock().catalogue(&inner.cell), points)?;
         let mut rest = coerced.as_deref().unwrap_or(points);
         while !rest.is_empty() {
             let full = {
-                let mut deliveries = lock(&inner.deliveries);
+                let mut deliveries = inner.deliveries.lock();
                 let part = rest.len().min(deliveries.smallest_block());
                 let (now, later) = rest.split_at_checked(part).unwrap_or((rest, &[]));
                 let full = deliveries.full(now);
@@ -155,7 +157,16 @@ impl Board {
     pub fn get(&self, get: Get<'_>) -> Result<Each<Datapoint>, Error> {
         let inner = self.inner();
         let catalogue = inner.cell.load();
-        Ok(inner.table.read(&catalogue, inner.clock.monotonic(), get.signals))
+        let now = inner.clock.monotonic();
+        let one = |signal: &SignalId| {
+            Some(inner.read(&catalogue, now, *signal)?.map_err(|e| e.during(Operation::Get)))
+        };
+        let all = || get.signals.iter().map(one).collect::<Option<Each<Datapoint>>>();
+        Ok(if get.signals.len() < 2 {
+            inner.quiet(all)
+        } else {
+            inner.quiet(|| inner.table.between_batches(all))
+        })
     }
 
     /// Subscribes to signals.
@@ -184,10 +195,12 @@ impl Board {
         granted.dedup_by_key(|(signal, _)| *signal);
         let signals = granted.iter().map(|(signal, _)| *signal).collect();
         let reader = {
-            let mut deliveries = lock(&inner.deliveries);
-            let inbox = Arc::new(Inbox::new(&catalogue, &granted, subscribe.overflow, inner));
-            deliveries.add(&inbox, &granted);
-            Reader::new(inner.clone(), inbox)
+            let mut deliveries = inner.deliveries.lock();
+            deliveries.catalogue(&inner.cell);
+            let (inbox, tracks) = Inbox::new(&catalogue, &granted, subscribe.overflow, inner);
+            let inbox = Arc::new(inbox);
+            let place = deliveries.add(&inbox, &granted);
+            Reader::new(inner.clone(), inbox, place, tracks)
         };
         let gate = Arc::new(OwnGate(inner.clone()));
         Ok(Subscription::new(catalogue, signals, refused, Box::new(reader)).gated(gate))
@@ -228,11 +241,10 @@ impl Board {
     /// [`CatalogueError`] where an entry is malformed or there already: then nothing changed.
     pub fn grow(&self, entries: Vec<Entry>) -> Result<(), CatalogueError> {
         let inner = self.inner();
-        let mut deliveries = lock(&inner.deliveries);
         inner.cell.try_replace(|now| {
             let grown = now.grown(entries)?;
+            let _order = inner.deliveries.lock();
             inner.table.grow(grown.len(), inner.clock.as_ref());
-            deliveries.grow(grown.len());
             Ok(grown)
         })
     }
@@ -242,30 +254,13 @@ impl Board {
     }
 }
 
-impl Inner {
-    /// The points in the catalogue's types: `None` where they are already.
-    fn coerced(&self, points: &[(SignalId, Datapoint)]) -> Result<Option<Vec<(SignalId, Datapoint)>>, Error> {
-        let catalogue = self.cell.load();
-        let mut fits = true;
-        for (signal, point) in points {
-            let entry = catalogue.entry(*signal).map_err(|e| e.during(Operation::Publish))?;
-            fits &= held(&point.state).is_none_or(|value| value.is(entry.data_type()));
-        }
-        if fits {
-            return Ok(None);
-        }
-        points
-            .iter()
-            .map(|(signal, point)| Ok((*signal, coerce(&catalogue, *signal, point)?)))
-            .collect::<Result<_, _>>()
-            .map(Some)
-    }
+/// How often a reader looks again before it keeps writers from writing.
+const TRIES: usize = 8;
 
+impl Inner {
     /// Hands checked points to the table, to the subscribers and to the open requests.
     fn deliver(&self, mut deliveries: MutexGuard<'_, Deliveries>, points: &[(SignalId, Datapoint)]) {
-        let now = self.clock.monotonic();
-        self.table.write(now, points);
-        deliveries.offer(now, points);
+        deliveries.offer(&self.table, self.clock.monotonic(), points);
         let woken = deliveries.woken();
         drop(deliveries);
         woken.into_iter().for_each(Waker::wake);
@@ -274,14 +269,52 @@ impl Inner {
         }
     }
 
-    /// The present state of a signal as stored, with the time of its report.
-    fn present(&self, signal: SignalId) -> Option<(Datapoint, Monotonic)> {
-        self.table.raw(signal)
+    /// The present report of a signal of this board's catalogue.
+    fn report(&self, signal: SignalId) -> Option<Report> {
+        let slot = self.table.slot(signal)?;
+        Some(self.quiet(|| slot.read()))
+    }
+
+    /// The datapoint of a signal as it is `now`; `None` while it is written.
+    fn read(
+        &self,
+        catalogue: &Catalogue,
+        now: Monotonic,
+        signal: SignalId,
+    ) -> Option<Result<Datapoint, Error>> {
+        let entry = match catalogue.readable(signal) {
+            Ok(entry) => entry,
+            Err(error) => return Some(Err(error)),
+        };
+        let Some(slot) = self.table.slot(signal) else {
+            return Some(Err(Error::new(ErrorKind::UnknownSignal, "the signal id is newer than this board")));
+        };
+        let mut report = slot.read()?;
+        if let Some(limit) = entry.stale_after() {
+            report.point.state = report.point.state.aged(now.saturating_since(report.at), Some(limit));
+        }
+        Some(Ok(report.point))
+    }
+
+    /// What `look` sees when nobody writes what it looks at. Most of the time that is so at once; where it is not, it waits its turn.
+    fn quiet<T>(&self, look: impl Fn() -> Option<T>) -> T {
+        for _ in 0..TRIES {
+            if let Some(seen) = look() {
+                return seen;
+            }
+            std::hint::spin_loop();
+        }
+        let _order = self.deliveries.lock();
+        loop {
+            if let Some(seen) = look() {
+                return seen;
+            }
+        }
     }
 
     fn end(&self, reason: &Reason) {
         let woken = {
-            let mut deliveries = lock(&self.deliveries);
+            let mut deliveries = self.deliveries.lock();
             deliveries.end(reason);
             deliveries.woken()
         };
@@ -294,6 +327,26 @@ fn held(state: &State) -> Option<&crate::Value> {
         State::Valid(value) | State::Stale(value) => Some(value),
         State::NeverSet | State::NotAvailable(_) | State::Error(_) => None,
     }
+}
+
+/// The points in the catalogue's types: `None` where they are already.
+fn coerced(
+    catalogue: &Catalogue,
+    points: &[(SignalId, Datapoint)],
+) -> Result<Option<Vec<(SignalId, Datapoint)>>, Error> {
+    let mut fits = true;
+    for (signal, point) in points {
+        let entry = catalogue.entry(*signal).map_err(|e| e.during(Operation::Publish))?;
+        fits &= held(&point.state).is_none_or(|value| value.is(entry.data_type()));
+    }
+    if fits {
+        return Ok(None);
+    }
+    points
+        .iter()
+        .map(|(signal, point)| Ok((*signal, coerce(catalogue, *signal, point)?)))
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 fn coerce(catalogue: &Catalogue, signal: SignalId, point: &Datapoint) -> Result<Datapoint, Error> {

@@ -18,6 +18,7 @@ mod joint;
 mod memory;
 mod merged;
 mod path;
+mod points;
 mod receipt;
 mod recording;
 mod request;

@@ -18,6 +18,7 @@ use crate::clock::{Clock, Sleep};
 use crate::datapoint::{Datapoint, Reason};
 use crate::error::{Error, Operation};
 use crate::gate::Gate;
+pub use crate::points::Points;
 use crate::time::Monotonic;
 
 /// What a subscription tells.
@@ -32,37 +33,6 @@ pub enum Event {
     Access(Vec<(SignalId, Permission)>),
     /// Nothing more will come. A lost link is no end: its signals become not available.
     Ended(Reason),
-}
-
-/// Datapoints with their signals.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Points(Vec<(SignalId, Datapoint)>);
-
-impl Points {
-    /// Points from a list.
-    pub fn new(points: Vec<(SignalId, Datapoint)>) -> Self {
-        Self(points)
-    }
-
-    /// The datapoints in their order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (SignalId, &Datapoint)> {
-        self.0.iter().map(|(id, point)| (*id, point))
-    }
-
-    /// The list.
-    pub(crate) fn into_points(self) -> Vec<(SignalId, Datapoint)> {
-        self.0
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// Where a subscription's events come from. Boards have one; only a backend or wrapper without a board writes its own.
@@ -194,7 +164,7 @@ impl Subscription {
                 self.ended = matches!(event, Some(Event::Ended(_)) | None);
                 return Poll::Ready(match event {
                     Some(Event::Changed(points)) if self.limits.any => {
-                        Some(Event::Changed(self.limited(points)))
+                        Some(Event::Changed(self.limited(&points)))
                     }
                     other => other,
                 });
@@ -245,10 +215,10 @@ impl Subscription {
     }
 
     /// Points as the gates leave them. A signal that has an interval rests after each delivery, masked at the source.
-    fn limited(&mut self, points: Points) -> Points {
+    fn limited(&mut self, points: &Points) -> Points {
         let mut shaped: Vec<(SignalId, Datapoint)> = Vec::with_capacity(points.len());
-        for (signal, point) in points.0 {
-            let point = self.gates.iter().fold(point, |point, watch| watch.gate.shape(signal, point));
+        for (signal, point) in points.iter() {
+            let point = self.gates.iter().fold(point.clone(), |point, watch| watch.gate.shape(signal, point));
             let intervals = self.gates.iter().filter_map(|watch| watch.gate.interval(signal));
             if let Some((clock, interval)) = intervals.max_by_key(|(_, interval)| *interval) {
                 // Of several updates in one event, the last is the state.
@@ -258,7 +228,7 @@ impl Subscription {
             }
             shaped.push((signal, point));
         }
-        Points(shaped)
+        Points::new(shaped)
     }
 
     fn reopen(&mut self, rested: &[SignalId]) {

@@ -14,6 +14,7 @@
     clippy::print_stderr
 )]
 
+mod board;
 mod columns;
 mod decode;
 mod encode;
@@ -44,7 +45,7 @@ struct Run {
 type Group = fn(&Run) -> Vec<Line>;
 
 /// The groups in the order of their lines: a title, and who measures.
-const GROUPS: [(&str, Group); 9] = [
+const GROUPS: [(&str, Group); 10] = [
     ("rows: ns per signal, all signals to doubles, identifier look-up included", decode::measure),
     ("columns: ns per signal", columns::measure),
     ("rivals from the registry: ns per signal", registry::measure),
@@ -54,6 +55,7 @@ const GROUPS: [(&str, Group); 9] = [
     ("loading: µs per KB", load::measure),
     ("logs to text: ns per line, the whole program", logs::measure),
     ("grants: ns, and bytes where the line says so", grants::measure),
+    ("board: ns per delivery, where the name says nothing else", board::measure),
 ];
 
 fn main() -> ExitCode {

@@ -202,9 +202,10 @@ impl Expected {
             let Some(signal) = self.signals.get_mut(*number) else { continue };
             let was_stale =
                 matches!(signal.look(self.now), State::Stale(_)) && matches!(signal.state, State::Valid(_));
+            let repeats = !was_stale && signal.state.same(state);
             (signal.state, signal.at) = (state.clone(), self.now);
-            for reader in self.places.iter_mut().flatten() {
-                reader.report(*number, state, was_stale, self.now, self.ended);
+            for reader in self.places.iter_mut().flatten().filter(|_| !self.ended) {
+                reader.report(*number, state, was_stale, repeats, self.now);
             }
             let reached = |asked: &Asked| match state {
                 State::Valid(Value::Int(seen)) => (i64::from(asked.value) - seen).abs() <= 1,
@@ -361,18 +362,22 @@ impl Expected {
 }
 
 impl Reader {
-    fn report(&mut self, signal: usize, state: &State, was_stale: bool, now: Duration, ended: bool) {
+    fn report(&mut self, signal: usize, state: &State, was_stale: bool, repeats: bool, now: Duration) {
         let Some(track) = self.tracks.iter_mut().find(|track| track.signal == signal) else { return };
         if was_stale && !track.seen_stale {
             track.back = true;
         }
         track.seen_stale = false;
         // Masking follows the reader's look; what was reported before is purged then.
-        if !track.allowed || ended || track.filter.every.is_some() {
+        if !track.allowed || track.filter.every.is_some() {
             return;
         }
         match self.overflow {
-            Overflow::Latest => track.unread = true,
+            // A repeat is no news where only changes are wanted.
+            Overflow::Latest => {
+                let changes = track.filter.change.is_some() && track.filter.at_most_every.is_none();
+                track.unread |= !(changes && repeats);
+            }
             Overflow::Queue(bound) | Overflow::Block(bound) => {
                 if let Fate::Pass = track.fate(state, now) {
                     track.give(state, now);

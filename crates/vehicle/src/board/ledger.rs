@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Inner;
+use super::slot::Report;
 use crate::catalogue::{Catalogue, Entry, Permission, Receipts, SignalId};
 use crate::datapoint::{Datapoint, Reason, State};
 use crate::error::{Error, ErrorKind, Operation};
@@ -220,7 +221,7 @@ impl Ledger {
         if !catalogue.facts().reports_changes_only {
             return;
         }
-        let Some((point, at)) = board.present(command.signal) else { return };
+        let Some(Report { point, at, .. }) = board.report(command.signal) else { return };
         let age = board.clock.monotonic().saturating_since(at);
         if let State::Valid(seen) = point.state.aged(age, entry.stale_after())
             && entry.reached(&command.value, &seen)

@@ -1,7 +1,7 @@
 //! A board on a stepped clock: every sentence of the design about subscriptions and receipts, by example.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
@@ -868,7 +868,7 @@ fn subscriptions_leave_no_timer_and_no_place_behind() {
         drop(subs);
         assert_eq!(b.clock.sleepers(), 0, "round {round}");
     }
-    assert_eq!(lock(&b.board.inner().deliveries).places(), 3, "places are used again");
+    assert_eq!(b.board.inner().deliveries.lock().places(), 3, "places are used again");
 }
 
 /// A waker that runs code of its own, as an executor that polls at once does.

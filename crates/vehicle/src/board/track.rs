@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::slot::Report;
 use crate::catalogue::SignalId;
 use crate::datapoint::{Datapoint, State};
 use crate::subscribe::Filter;
@@ -14,32 +15,23 @@ pub(super) struct Track {
     filter: Filter,
     stale_after: Option<Duration>,
     pub(super) masked: bool,
-    /// Unread since the last report (latest), or to be replayed (all).
-    pub(super) dirty: bool,
     /// The state at the time of subscribing, which is delivered first and whatever the filter says.
     replay: Option<Datapoint>,
-    present: Datapoint,
-    at: Monotonic,
-    age: Age,
     delivered: Option<State>,
     delivered_at: Monotonic,
+    /// The number of the report that was delivered as the present state.
+    seen: Option<u64>,
     held: Option<Datapoint>,
     next_tick: Option<Monotonic>,
-}
-
-/// What the filter knows of the age of the present report.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Age {
-    Fresh,
-    /// Before it the signal had gone stale, and nobody looked meanwhile.
-    Returned,
-    /// It has gone stale, and the filter was asked about that.
-    Told,
+    /// The number of the report of which the filter was asked when it had gone stale.
+    told: Option<u64>,
+    /// The signal had gone stale before its present report, and nobody looked meanwhile.
+    returned: bool,
 }
 
 /// What becomes of an update.
-pub(super) enum Verdict {
-    Pass,
+pub(super) enum Verdict<T = ()> {
+    Pass(T),
     Drop,
     /// It waits until the interval ends.
     Hold(Monotonic),
@@ -50,7 +42,7 @@ impl Track {
         signal: SignalId,
         filter: Filter,
         stale_after: Option<Duration>,
-        (present, at): (Datapoint, Monotonic),
+        present: &Report,
         now: Monotonic,
     ) -> Self {
         let next_tick = filter.every.map(|period| now.saturating_add(period));
@@ -59,17 +51,16 @@ impl Track {
             filter,
             stale_after,
             masked: false,
-            dirty: true,
             replay: None,
-            present,
-            at,
-            age: Age::Fresh,
             delivered: None,
             delivered_at: now,
+            seen: None,
             held: None,
             next_tick,
+            told: None,
+            returned: false,
         };
-        track.owe_present(now);
+        track.owe_present(present, now);
         track
     }
 
@@ -83,58 +74,73 @@ impl Track {
         self.filter.every.is_some()
     }
 
-    /// Keeps a new report as the present state.
-    pub(super) fn observe(&mut self, point: &Datapoint, now: Monotonic) {
-        // A reader that did not look in the meantime is told all the same: back from stale is a change.
-        if self.went_stale(now) {
-            self.age = Age::Returned;
-        } else if self.age == Age::Told {
-            self.age = Age::Fresh;
+    /// Whether an update passes only where it differs from the report before it, so that repeats need not be shown to the filter.
+    pub(super) fn wants_changes(filter: &Filter) -> bool {
+        filter.change.is_some() && filter.at_most_every.is_none() && filter.every.is_none()
+    }
+
+    /// Whether every update passes, or every one that differs from the report before it: then nobody has to ask the filter.
+    pub(super) fn is_plain(filter: &Filter, stale_after: Option<Duration>) -> bool {
+        *filter == Filter::new()
+            || (*filter == Filter { change: Some(0.0), ..Filter::new() } && stale_after.is_none())
+    }
+
+    /// For how long a report stays fresh.
+    pub(super) fn stale_after(&self) -> Option<Duration> {
+        self.stale_after
+    }
+
+    /// Whether it does anything when time passes.
+    pub(super) fn is_timed(&self) -> bool {
+        self.stale_after.is_some() || self.filter.at_most_every.is_some() || self.filter.every.is_some()
+    }
+
+    /// Notes that the report of this number had gone stale when the next one came. A reader that did not look in the meantime is told all
+    /// the same: back from stale is a change.
+    pub(super) fn replaced(&mut self, stale: u64) {
+        if self.told != Some(stale) {
+            self.returned = true;
         }
-        self.present.clone_from(point);
-        self.at = now;
     }
 
     /// Takes the present state afresh, to deliver it whatever the filter says.
-    pub(super) fn replay(&mut self, (present, at): (Datapoint, Monotonic), now: Monotonic) {
-        (self.present, self.at) = (present, at);
-        (self.masked, self.dirty) = (false, true);
-        self.owe_present(now);
+    pub(super) fn replay(&mut self, present: &Report, now: Monotonic) {
+        self.masked = false;
+        self.owe_present(present, now);
         self.skip_ticks(now);
     }
 
     /// For the filter, what is owed counts as delivered: updates that come before it is read are compared with it.
-    fn owe_present(&mut self, now: Monotonic) {
-        self.age = Age::Fresh;
-        let point = self.look(now);
+    fn owe_present(&mut self, present: &Report, now: Monotonic) {
+        let point = self.look(present, now);
         self.deliver(&point.state, now);
         self.replay = Some(point);
     }
 
-    /// Hands out the state that is owed: the one at the time of subscribing, or the present one where `latest`.
-    pub(super) fn pay(&mut self, now: Monotonic, latest: bool) -> Option<Datapoint> {
+    /// Hands out the state that is owed: the one at the time of subscribing, or the `present` one where that is given.
+    pub(super) fn pay(&mut self, now: Monotonic, present: Option<&Report>) -> Option<Datapoint> {
         let owed = self.replay.take()?;
-        if !latest && !self.is_periodic() {
-            return Some(owed);
-        }
-        let point = self.look(now);
+        let Some(present) = present else { return Some(owed) };
+        let point = self.look(present, now);
         self.deliver(&point.state, now);
+        self.seen = Some(present.number);
         self.skip_ticks(now);
         Some(point)
     }
 
     /// Forgets what is not delivered yet.
     pub(super) fn mask(&mut self) {
-        (self.masked, self.dirty, self.replay, self.held) = (true, false, None, None);
+        (self.masked, self.replay, self.held) = (true, None, None);
     }
 
     /// The present datapoint as it is at `now`, for the filter: stale, if it was not renewed in time.
-    pub(super) fn look(&mut self, now: Monotonic) -> Datapoint {
-        if self.went_stale(now) {
-            self.age = Age::Told;
+    fn look(&mut self, present: &Report, now: Monotonic) -> Datapoint {
+        if self.went_stale(present, now) {
+            self.told = Some(present.number);
+            self.returned = false;
         }
-        let state = self.present.state.aged(now.saturating_since(self.at), self.stale_after);
-        Datapoint { state, ..self.present.clone() }
+        let state = present.point.state.aged(now.saturating_since(present.at), self.stale_after);
+        Datapoint { state, ..present.point }
     }
 
     /// Asks the filter about a state that would be delivered at `now`.
@@ -143,7 +149,7 @@ impl Track {
             return Verdict::Drop;
         }
         if let (Some(band), Some(delivered)) = (self.filter.change, &self.delivered)
-            && self.age != Age::Returned
+            && !self.returned
             && !differs(delivered, &point.state, band)
         {
             // It is back where the reader believes it to be: nothing is owed any more.
@@ -155,7 +161,7 @@ impl Track {
                 self.held = Some(point.clone());
                 Verdict::Hold(self.delivered_at.saturating_add(interval))
             }
-            _ => Verdict::Pass,
+            _ => Verdict::Pass(()),
         }
     }
 
@@ -163,18 +169,26 @@ impl Track {
     pub(super) fn deliver(&mut self, state: &State, now: Monotonic) {
         self.delivered = Some(state.clone());
         self.delivered_at = now;
-        if self.age == Age::Returned {
-            self.age = Age::Fresh;
-        }
+        self.returned = false;
         self.held = None;
     }
 
-    /// Asks the filter about the present state, which takes the place of one that waits.
-    pub(super) fn judge_present(&mut self, now: Monotonic) -> (Datapoint, Verdict) {
+    /// Asks the filter about the present state, which takes the place of one that waits. What was delivered as present is not asked about again.
+    pub(super) fn judge_present(&mut self, present: &Report, now: Monotonic) -> Verdict<Datapoint> {
+        if self.seen == Some(present.number) {
+            return Verdict::Drop;
+        }
         self.held = None;
-        let point = self.look(now);
-        let verdict = self.judge(&point, now);
-        (point, verdict)
+        let point = self.look(present, now);
+        match self.judge(&point, now) {
+            Verdict::Pass(()) => {
+                self.deliver(&point.state, now);
+                self.seen = Some(present.number);
+                Verdict::Pass(point)
+            }
+            Verdict::Drop => Verdict::Drop,
+            Verdict::Hold(until) => Verdict::Hold(until),
+        }
     }
 
     /// An update that still waits for its interval, for a reader that must not wait because the end has come.
@@ -183,7 +197,7 @@ impl Track {
     }
 
     /// What time alone makes due at `now`: a held update, a tick, or that the value has gone stale.
-    pub(super) fn due(&mut self, now: Monotonic) -> Option<Datapoint> {
+    pub(super) fn due(&mut self, present: &Report, now: Monotonic) -> Option<Datapoint> {
         if self.masked {
             return None;
         }
@@ -192,13 +206,13 @@ impl Track {
                 return None;
             }
             self.skip_ticks(now);
-            let point = self.look(now);
-            return matches!(self.judge(&point, now), Verdict::Pass).then_some(point);
+            let point = self.look(present, now);
+            return matches!(self.judge(&point, now), Verdict::Pass(())).then_some(point);
         }
-        if self.went_stale(now) {
+        if self.went_stale(present, now) {
             // Going stale is an update like others, and later than one that waits.
-            let point = self.look(now);
-            if matches!(self.judge(&point, now), Verdict::Pass) {
+            let point = self.look(present, now);
+            if matches!(self.judge(&point, now), Verdict::Pass(())) {
                 return Some(point);
             }
         }
@@ -209,8 +223,8 @@ impl Track {
         self.held.take()
     }
 
-    /// The next time at which something becomes due.
-    pub(super) fn next_due(&self) -> Option<Monotonic> {
+    /// The next time at which something becomes due, if the signal is not reported again.
+    pub(super) fn next_due(&self, present: &Report) -> Option<Monotonic> {
         if self.masked {
             return None;
         }
@@ -219,23 +233,22 @@ impl Track {
         }
         let held =
             self.held.as_ref().and(self.filter.at_most_every).map(|i| self.delivered_at.saturating_add(i));
-        let stale = self.stale_due();
-        match (held, stale) {
+        match (held, self.stale_due(present)) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         }
     }
 
     /// When the present value goes stale, if the filter has not been told.
-    pub(super) fn stale_due(&self) -> Option<Monotonic> {
-        let valid = matches!(self.present.state, State::Valid(_));
-        (valid && self.age != Age::Told)
-            .then(|| self.stale_after.map(|limit| self.at.saturating_add(limit)))
+    pub(super) fn stale_due(&self, present: &Report) -> Option<Monotonic> {
+        let valid = matches!(present.point.state, State::Valid(_));
+        (valid && self.told != Some(present.number))
+            .then(|| self.stale_after.map(|limit| present.at.saturating_add(limit)))
             .flatten()
     }
 
-    fn went_stale(&self, now: Monotonic) -> bool {
-        self.stale_due().is_some_and(|due| now >= due)
+    fn went_stale(&self, present: &Report, now: Monotonic) -> bool {
+        self.stale_due(present).is_some_and(|due| now >= due)
     }
 
     /// Puts the next tick after `now`: missed ones are skipped, and the grid stays where it began.
