@@ -103,7 +103,7 @@ async fn read(mut watch: Subscription, over: &AtomicBool) -> Got {
     while let Some(event) = watch.next().await {
         match event {
             Event::Changed(points) => {
-                got += points.iter().filter(|(_, point)| point.is_valid()).count() as u64
+                got += points.iter().filter(|(_, point)| point.is_valid()).count() as u64;
             }
             Event::Lagged(n) => lost += n,
             Event::Ended(_) => break,
