@@ -56,6 +56,7 @@ const END: Timestamp = Timestamp::from_nanoseconds(i64::MAX);
 /// What a car's grants open, feature by feature and date by date.
 ///
 /// Where several grants open a feature, what is best for the owner counts.
+#[derive(Clone)]
 pub struct Entitlements {
     features: Arc<Features>,
     here: Circumstances,
@@ -155,22 +156,34 @@ impl Entitlements {
         transitions.sort_unstable();
         transitions.dedup();
 
-        let mut new = Self {
+        let new = Self {
             features,
             here,
             grants: grants.into(),
             spans: spans.into(),
-            rows: Box::default(),
+            rows: rows.into(),
             transitions: transitions.into(),
             near: (now, now),
         };
+        Ok(new.near(now))
+    }
+
+    /// The same, with the decisions of this time at hand at once.
+    pub(crate) fn near(mut self, now: Timestamp) -> Self {
+        let mut rows = std::mem::take(&mut self.rows);
         for row in &mut rows {
-            row.near = new.look_up(row, now);
+            row.near = self.look_up(row, now);
         }
-        new.rows = rows.into();
-        let (from, until) = new.steady(now);
-        new.near = (from, until.unwrap_or(END));
-        Ok(new)
+        self.rows = rows;
+        let (from, until) = self.steady(now);
+        self.near = (from, until.unwrap_or(END));
+        self
+    }
+
+    /// Whether the decisions of this time are at hand at once.
+    #[inline]
+    pub(crate) fn is_near(&self, now: Timestamp) -> bool {
+        self.near.0 <= now && now < self.near.1
     }
 
     /// Whether a feature works at this time, why, and how long this stays so.
@@ -179,7 +192,7 @@ impl Entitlements {
         let Some(row) = self.features.index(feature).and_then(|at| self.rows.get(at)) else {
             return Decision::UNKNOWN;
         };
-        if self.near.0 <= now && now < self.near.1 { row.near } else { self.look_up(row, now) }
+        if self.is_near(now) { row.near } else { self.look_up(row, now) }
     }
 
     /// The first instant after `now` at which any decision is another than at `now`.

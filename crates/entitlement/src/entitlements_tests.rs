@@ -78,6 +78,14 @@ proptest! {
         }
         let elsewhen = Entitlements::new(CAR, table.clone(), grants.clone(), at(0)).unwrap();
         prop_assert!(snapshot.decides_like(&elsewhen));
+        // Moved to another time, it decides as before.
+        let moved = elsewhen.near(at(made_at));
+        prop_assert!(moved.is_near(at(made_at)) && moved.decides_like(&snapshot));
+        for (id, _) in table.iter() {
+            for second in -2..40 {
+                prop_assert_eq!(moved.check(id, at(second)), snapshot.check(id, at(second)));
+            }
+        }
     }
 }
 
