@@ -155,7 +155,7 @@ fn lines(leaves: &[&Entry]) -> String {
 }
 
 fn facts(leaf: &Entry) -> String {
-    let mut text = format!("{} {}", leaf.kind(), leaf.data_type());
+    let mut text = format!("{} {}", leaf.kind(), leaf.type_name());
     if let Some(size) = leaf.array_size() {
         let _ = write!(text, " of {size}");
     }
@@ -187,7 +187,7 @@ fn facts(leaf: &Entry) -> String {
 fn object(leaf: &Entry) -> String {
     let value = |value: &coachwork_vehicle::Value| value.to_string();
     let mut object = json!({
-        "path": leaf.path().as_str(), "type": leaf.kind().name(), "datatype": leaf.data_type().to_string(),
+        "path": leaf.path().as_str(), "type": leaf.kind().name(), "datatype": leaf.type_name(),
     });
     let mut member = |name: &str, value: serde_json::Value| {
         if let (Some(object), false) = (object.as_object_mut(), value.is_null()) {

@@ -337,7 +337,7 @@ fn coerced(
     let mut fits = true;
     for (signal, point) in points {
         let entry = catalogue.entry(*signal).map_err(|e| e.during(Operation::Publish))?;
-        fits &= held(&point.state).is_none_or(|value| value.is(entry.data_type()));
+        fits &= held(&point.state).is_none_or(|value| entry.holds(value));
     }
     if fits {
         return Ok(None);
@@ -352,7 +352,7 @@ fn coerced(
 fn coerce(catalogue: &Catalogue, signal: SignalId, point: &Datapoint) -> Result<Datapoint, Error> {
     let entry = catalogue.entry(signal)?;
     let fit = |value: &crate::Value| {
-        entry.data_type().coerce(value.clone()).map_err(|e| {
+        entry.coerce(value.clone()).map_err(|e| {
             let path = entry.path().as_str();
             Error::new(ErrorKind::WrongType, e.to_string()).during(Operation::Publish).on_path(path)
         })

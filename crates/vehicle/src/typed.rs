@@ -25,6 +25,25 @@ const BY_TEXT: u16 = u16::MAX;
 /// const BOOST: TypedPath<f32> = TypedPath::new("Vehicle.Powertrain.Private.Boost", Some("kPa"));
 /// assert_eq!(BOOST.path(), "Vehicle.Powertrain.Private.Boost");
 /// ```
+///
+/// A value of another type is an error of the compiler, and so is [a unit that does not fit](Self::in_unit):
+///
+/// ```compile_fail
+/// # use coachwork_vehicle::{Error, Set, Vehicle, VehicleExt, vss};
+/// async fn heat(car: &dyn Vehicle) -> Result<(), Error> {
+///     car.write(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING, "warm", Set::default()).await.map(drop)
+/// }
+/// ```
+///
+/// ```
+/// # use coachwork_vehicle::{Error, Set, Vehicle, VehicleExt, vss};
+/// async fn heat(car: &dyn Vehicle) -> Result<(), Error> {
+///     car.write(vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING, 60, Set::default()).await.map(drop)
+/// }
+/// ```
+///
+/// Where the car's own catalogue has another type or unit than the constant, values are converted without loss, or the call is an error
+/// that names both.
 pub struct TypedPath<T> {
     path: &'static str,
     unit: Option<&'static str>,
@@ -40,6 +59,35 @@ impl<T: VssValue> TypedPath<T> {
 
     pub(crate) const fn constant(path: &'static str, unit: Option<&'static str>, row: u16) -> Self {
         Self { path, unit, row, value: PhantomData }
+    }
+
+    /// The same path in another unit: what is read is converted to it, and what is set from it.
+    ///
+    /// In a `const`, a unit that the values do not convert to is an error of the compiler:
+    ///
+    /// ```compile_fail
+    /// # use coachwork_vehicle::{TypedPath, vss};
+    /// const WEIGHT: TypedPath<f32> = vss::SPEED.in_unit("kg");
+    /// # assert_eq!(WEIGHT.unit(), Some("kg"));
+    /// ```
+    ///
+    /// ```
+    /// use coachwork_vehicle::{TypedPath, vss};
+    /// const SPEED: TypedPath<f32> = vss::SPEED.in_unit("m/s");
+    /// assert_eq!(SPEED.unit(), Some("m/s"));
+    /// ```
+    ///
+    /// # Panics
+    /// Outside of a `const`, where the units do not convert.
+    #[must_use]
+    #[expect(clippy::panic, reason = "it is for constants, where it is an error of the compiler")]
+    pub const fn in_unit(self, unit: &'static str) -> Self {
+        match self.unit {
+            Some(own) if Unit::are_related(own, unit) => {
+                Self { path: self.path, unit: Some(unit), row: self.row, value: PhantomData }
+            }
+            _ => panic!("the values of this path do not convert to that unit"),
+        }
     }
 
     /// The path as text.

@@ -34,6 +34,19 @@ impl Unit {
         Self(known.map_or_else(|| Repr::Other(key.into()), Repr::Known))
     }
 
+    /// Whether values convert between the units of two keys; for what is checked by the compiler.
+    pub(crate) const fn are_related(a: &str, b: &str) -> bool {
+        if equal(a.as_bytes(), b.as_bytes()) {
+            return true;
+        }
+        match (known(a), known(b)) {
+            (Some((_, quantity, Some(_))), Some((_, other, Some(_)))) => {
+                equal(quantity.as_bytes(), other.as_bytes())
+            }
+            _ => false,
+        }
+    }
+
     /// All units that VSS 6.0 lists, those of one quantity together.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..=u8::MAX).zip(UNITS).map(|(row, _)| Self(Repr::Known(row)))
@@ -169,6 +182,28 @@ impl Conversion {
         let shift = if between == 0.0 { self.shift } else { self.shift + between * self.down / self.up };
         Self { shift, up: self.up * next.up, down: self.down * next.down, back: next.back }
     }
+}
+
+/// The row of a key, found at compile time.
+const fn known(key: &str) -> Option<&'static Row> {
+    let mut rest: &[Row] = UNITS;
+    while let Some((row, more)) = rest.split_first() {
+        if equal(row.0.as_bytes(), key.as_bytes()) {
+            return Some(row);
+        }
+        rest = more;
+    }
+    None
+}
+
+const fn equal(mut a: &[u8], mut b: &[u8]) -> bool {
+    while let (Some((one, a_rest)), Some((other, b_rest))) = (a.split_first(), b.split_first()) {
+        if *one != *other {
+            return false;
+        }
+        (a, b) = (a_rest, b_rest);
+    }
+    a.is_empty() && b.is_empty()
 }
 
 /// Key, quantity, and the way to the quantity's base.

@@ -7,6 +7,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::structs::StructValue;
+
 /// A scalar data type of VSS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the variants are VSS's data types and say what they are")]
@@ -23,10 +25,12 @@ pub enum ScalarType {
     Float,
     Double,
     String,
+    /// A struct. Which one, the entry says: [`Entry::struct_type`](crate::Entry::struct_type).
+    Struct,
 }
 
 impl ScalarType {
-    /// All scalar types, in the order of the enum.
+    /// All types that say fully what their values are, in the order of the enum: all but the structs.
     pub const ALL: [Self; 12] = [
         Self::Boolean,
         Self::Int8,
@@ -57,6 +61,7 @@ impl ScalarType {
             Self::Float => "float",
             Self::Double => "double",
             Self::String => "string",
+            Self::Struct => "struct",
         }
     }
 
@@ -71,13 +76,13 @@ impl ScalarType {
             Self::Uint16 => Some((0, u16::MAX as i128)),
             Self::Uint32 => Some((0, u32::MAX as i128)),
             Self::Uint64 => Some((0, u64::MAX as i128)),
-            Self::Boolean | Self::Float | Self::Double | Self::String => None,
+            Self::Boolean | Self::Float | Self::Double | Self::String | Self::Struct => None,
         }
     }
 
     /// Whether values of this type are numbers.
     pub const fn is_number(self) -> bool {
-        !matches!(self, Self::Boolean | Self::String)
+        !matches!(self, Self::Boolean | Self::String | Self::Struct)
     }
 
     const fn is_signed(self) -> bool {
@@ -114,6 +119,7 @@ impl DataType {
     pub const FLOAT: Self = Self::Scalar(ScalarType::Float);
     pub const DOUBLE: Self = Self::Scalar(ScalarType::Double);
     pub const STRING: Self = Self::Scalar(ScalarType::String);
+    pub const STRUCT: Self = Self::Scalar(ScalarType::Struct);
 }
 
 impl DataType {
@@ -197,8 +203,10 @@ pub enum Value {
     Double(f64),
     /// A text.
     Text(Arc<str>),
-    /// An array; its elements are scalars.
+    /// An array; its elements are scalars or structs.
     Array(Arc<[Value]>),
+    /// A struct.
+    Struct(Arc<StructValue>),
 }
 
 impl Value {
@@ -219,12 +227,13 @@ impl Value {
             Self::Double(_) => scalar == ScalarType::Double,
             Self::Text(_) => scalar == ScalarType::String,
             Self::Array(_) => false,
+            Self::Struct(_) => scalar == ScalarType::Struct,
             Self::Int(v) => scalar.is_signed() && in_range(scalar, i128::from(*v)),
             Self::Uint(v) => !scalar.is_signed() && in_range(scalar, i128::from(*v)),
         }
     }
 
-    /// The number as a double (the nearest one for large integers); `None` for booleans, text and arrays.
+    /// The number as a double (the nearest one for large integers); `None` for booleans, text, arrays and structs.
     #[expect(clippy::cast_precision_loss, reason = "documented: the nearest double")]
     pub fn as_f64(&self) -> Option<f64> {
         match self {
@@ -232,7 +241,7 @@ impl Value {
             Self::Uint(v) => Some(*v as f64),
             Self::Float(v) => Some(f64::from(*v)),
             Self::Double(v) => Some(*v),
-            Self::Bool(_) | Self::Text(_) | Self::Array(_) => None,
+            Self::Bool(_) | Self::Text(_) | Self::Array(_) | Self::Struct(_) => None,
         }
     }
 
@@ -248,6 +257,7 @@ impl Value {
             (Self::Array(a), Self::Array(b)) => {
                 a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a.same(b))
             }
+            (Self::Struct(a), Self::Struct(b)) => a.same(b),
             (a, b) => a == b,
         }
     }
@@ -278,6 +288,7 @@ impl fmt::Display for Value {
             Self::Float(v) => v.fmt(f),
             Self::Double(v) => v.fmt(f),
             Self::Text(v) => v.fmt(f),
+            Self::Struct(v) => v.fmt(f),
             Self::Array(items) => {
                 f.write_str("[")?;
                 for (i, item) in items.iter().enumerate() {
@@ -301,7 +312,7 @@ fn coerce_scalar(scalar: ScalarType, value: &Value) -> Option<Value> {
         return Some(value.clone());
     }
     match scalar {
-        ScalarType::Boolean | ScalarType::String => None,
+        ScalarType::Boolean | ScalarType::String | ScalarType::Struct => None,
         ScalarType::Float => to_float(value.as_f64()?).map(Value::Float),
         ScalarType::Double => value.as_f64().map(Value::Double),
         _ => {

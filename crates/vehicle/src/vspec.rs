@@ -8,12 +8,14 @@ mod instances;
 mod node;
 #[cfg(test)]
 mod tests;
+mod types;
 
 use std::collections::HashMap;
 
 use crate::catalogue::{Catalogue, CatalogueError, Entry, Facts, Kind};
 use crate::path::Path;
-use node::{Node, Nodes};
+use node::{Node, Nodes, Roots};
+use types::Types;
 
 /// The largest export that is read: 64 MiB. VSS 6.0 has 320 KiB.
 pub const MAX_BYTES: usize = 64 << 20;
@@ -48,6 +50,7 @@ pub struct Vspec {
 
 /// An export while it is read.
 struct Reading {
+    types: Types,
     entries: Vec<Entry>,
     nodes: usize,
 }
@@ -87,8 +90,8 @@ pub enum VspecFault {
         /// What is wrong with it.
         why: String,
     },
-    /// A leaf holds values of a struct, which catalogues cannot hold.
-    #[error("values of the struct {0} are not supported")]
+    /// A datatype names a struct that is not defined.
+    #[error("no struct {0} is defined")]
     Struct(String),
     /// The leaf contradicts itself, or is there twice.
     #[error(transparent)]
@@ -98,21 +101,36 @@ pub enum VspecFault {
 impl Vspec {
     /// Reads an export: the JSON of vss-tools, expanded or not, with or without extended attributes.
     ///
-    /// Nodes of type `struct` and `property` define types, not signals, and make no entries. Descriptions and comments are not kept.
+    /// Nodes of type `struct` and `property` define types, not signals, and make no entries; an entry of such a type
+    /// [has it](Entry::struct_type). Descriptions and comments are not kept.
     ///
     /// # Errors
     /// [`VspecError`] names the path.
     pub fn from_json(json: &[u8]) -> Result<Self, VspecError> {
-        if json.len() > MAX_BYTES {
-            return Err(VspecFault::TooLarge(json.len()).at(""));
-        }
-        let roots: Nodes = serde_json::from_slice(json).map_err(|why| VspecFault::Json(why).at(""))?;
-        let mut reading = Reading { entries: Vec::new(), nodes: 0 };
-        for (name, root) in &roots.0 {
-            // vss-tools put the definitions of structs beside the tree, in a member of this name.
-            if name != "ComplexDataTypes" {
-                reading.node(name, root)?;
-            }
+        Self::read(&roots(json)?, &Nodes::default())
+    }
+
+    /// Reads an export whose structs are defined in a file of their own, as vss-tools write it on demand.
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json).
+    pub fn from_json_with_types(json: &[u8], types: &[u8]) -> Result<Self, VspecError> {
+        let types = roots(types)?;
+        let mut more = types.trees;
+        more.0.extend(types.types.0);
+        Self::read(&roots(json)?, &more)
+    }
+
+    /// What is built in of VSS 6.0, to put overlays over.
+    pub fn built_in() -> Self {
+        Self { entries: crate::vss::entries().collect() }
+    }
+
+    fn read(roots: &Roots, more: &Nodes) -> Result<Self, VspecError> {
+        let types = Types::of(&[&roots.types, &roots.trees, more])?;
+        let mut reading = Reading { types, entries: Vec::new(), nodes: 0 };
+        for (name, root) in &roots.trees.0 {
+            reading.node(name, root)?;
         }
         Self { entries: reading.entries }.checked()
     }
@@ -158,6 +176,14 @@ impl Vspec {
     }
 }
 
+/// The nodes of a file.
+fn roots(json: &[u8]) -> Result<Roots, VspecError> {
+    if json.len() > MAX_BYTES {
+        return Err(VspecFault::TooLarge(json.len()).at(""));
+    }
+    serde_json::from_slice(json).map_err(|why| VspecFault::Json(why).at(""))
+}
+
 impl Reading {
     /// One node and what is below it.
     fn node(&mut self, path: &str, node: &Node) -> Result<(), VspecError> {
@@ -167,7 +193,9 @@ impl Reading {
             "struct" | "property" => Ok(()),
             kind => match kind.parse::<Kind>() {
                 Ok(kind) => {
-                    self.entries.push(node.entry(kind, path)?);
+                    let mut find = |name: &str, at: &str| Ok(self.types.find(name, at));
+                    let entry = node.entry(kind, path, path, &mut find)?;
+                    self.entries.push(entry);
                     Ok(())
                 }
                 Err(_) => Err(VspecFault::NodeType(node.kind.clone()).at(path)),

@@ -77,6 +77,41 @@ fn units_of_one_quantity_convert_and_others_do_not() {
     }
 }
 
+/// What the compiler checks of a typed path is what conversion says.
+#[test]
+fn typed_paths_take_the_units_that_convert() {
+    for (own, other) in
+        [("km/h", "m/s"), ("km/h", "kg"), ("dB", "dBm"), ("dB", "dB"), ("s", "months"), ("x", "y")]
+    {
+        let path = coachwork_vehicle::TypedPath::<f32>::new("Vehicle.A", Some(own));
+        let taken = std::panic::catch_unwind(|| path.in_unit(other)).is_ok();
+        assert_eq!(taken, Unit::new(own).conversion(&Unit::new(other)).is_ok(), "{own} in {other}");
+    }
+}
+
+#[test]
+fn a_path_without_a_fitting_type_or_unit_is_told_when_it_is_read() {
+    use coachwork_vehicle::{Catalogue, DataType, Datapoint, Entry, Facts, Timestamp, TypedPath};
+    let read = |entry: Entry, value: coachwork_vehicle::Value, path: TypedPath<u8>| {
+        let tree = Catalogue::new([entry], Facts::default()).unwrap();
+        let signal = path.resolve(&tree).unwrap();
+        path.read(&tree, signal, &Datapoint::valid(value, Timestamp::EPOCH))
+            .map_or_else(|error| error.to_string(), |reading| reading.valid().unwrap().to_string())
+    };
+    let speed = |unit| TypedPath::<u8>::new("Vehicle.Speed", unit);
+    let entry = || Entry::sensor("Vehicle.Speed", DataType::FLOAT).with_unit("km/h");
+    let text = Entry::sensor("Vehicle.Speed", DataType::STRING).with_unit("km/h");
+    assert_eq!(read(entry(), 36.0_f32.into(), speed(Some("m/s"))), "10");
+    for (entry, value, unit, wanted) in [
+        (entry(), 36.0_f32.into(), Some("kg"), "get Vehicle.Speed: km/h does not convert to kg"),
+        (entry(), 36.0_f32.into(), None, "get Vehicle.Speed: the catalogue has km/h, the typed path no unit"),
+        (entry(), 36.5_f32.into(), Some("km/h"), "get Vehicle.Speed: 36.5 is not a value of type uint8"),
+        (text, "fast".into(), Some("km/h"), "get Vehicle.Speed: fast is not a value of type uint8"),
+    ] {
+        assert_eq!(read(entry, value, speed(unit)), wanted);
+    }
+}
+
 /// One known pair for each factor of the table: so much of the unit is so much of its neighbour.
 #[test]
 fn each_factor_is_the_one_that_standards_give() {

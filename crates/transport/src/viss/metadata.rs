@@ -143,7 +143,7 @@ impl<'e> TreeWriter<'e> {
 }
 
 fn write_entry(json: &mut Json, entry: &Entry, access: &Access, form: Form) {
-    json.member("type", entry.kind().name()).key("datatype").plain(entry.data_type());
+    json.member("type", entry.kind().name()).key("datatype").plain(entry.type_name());
     if let Some(unit) = entry.unit() {
         json.member("unit", unit.key());
     }

@@ -105,9 +105,21 @@ pub(crate) fn write_value(json: &mut Json, value: &Value) {
         Value::Array(items) => {
             json.open(b'[');
             for item in items.iter() {
-                json.text(&scalar_text(item));
+                if let Value::Struct(_) = item {
+                    write_value(json, item);
+                } else {
+                    json.text(&scalar_text(item));
+                }
             }
             json.close(b']');
+        }
+        // An object with its properties, as VISS has it; how deep it nests, its type bounds.
+        Value::Struct(of) => {
+            json.open(b'{');
+            for (name, value) in of.iter() {
+                write_value(json.key(name), value);
+            }
+            json.close(b'}');
         }
         Value::Text(text) => {
             json.text(text);
@@ -293,14 +305,24 @@ impl<'de> Visitor<'de> for ValueVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use coachwork_vehicle::{Entry, StructType, StructValue};
     use proptest::prelude::*;
+
+    #[test]
+    fn a_struct_is_an_object_of_texts() {
+        let point = [Entry::attribute("X", DataType::FLOAT), Entry::attribute("Name", DataType::STRING)];
+        let point = StructType::new("Types.Point", point).unwrap();
+        let value = StructValue::new(&point, [("X", Value::Double(0.1)), ("Name", "here".into())]).unwrap();
+        let mut json = Json::new();
+        write_value(&mut json, &Value::Array([Value::from(value)].into()));
+        assert_eq!(&json.finish()[..], br#"[{"X":"0.1","Name":"here"}]"#);
+    }
 
     fn value(scalar: ScalarType) -> BoxedStrategy<Value> {
         match scalar {
             ScalarType::Boolean => any::<bool>().prop_map(Value::Bool).boxed(),
             ScalarType::Float => any::<f32>().prop_map(Value::Float).boxed(),
             ScalarType::Double => any::<f64>().prop_map(Value::Double).boxed(),
-            ScalarType::String => any::<String>().prop_map(Value::from).boxed(),
             ScalarType::Int64 => any::<i64>().prop_map(Value::Int).boxed(),
             ScalarType::Uint64 => any::<u64>().prop_map(Value::Uint).boxed(),
             ScalarType::Int8 => any::<i8>().prop_map(Value::from).boxed(),
@@ -309,6 +331,7 @@ mod tests {
             ScalarType::Uint8 => any::<u8>().prop_map(Value::from).boxed(),
             ScalarType::Uint16 => any::<u16>().prop_map(Value::from).boxed(),
             ScalarType::Uint32 => any::<u32>().prop_map(Value::from).boxed(),
+            ScalarType::String | ScalarType::Struct => any::<String>().prop_map(Value::from).boxed(),
         }
     }
 

@@ -110,7 +110,7 @@ fn pack(state: &State) -> Option<(u64, u64)> {
         Value::Uint(v) => (2, *v),
         Value::Float(v) => (3, u64::from(v.to_bits())),
         Value::Double(v) => (4, v.to_bits()),
-        Value::Text(_) | Value::Array(_) => return None,
+        Value::Text(_) | Value::Array(_) | Value::Struct(_) => return None,
     };
     Some((first + kind, bits))
 }

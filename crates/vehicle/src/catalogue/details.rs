@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::structs::StructType;
 use crate::value::Value;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,6 +14,7 @@ pub(super) struct Details {
     pub(super) array_size: Option<u32>,
     pub(super) pattern: Option<Arc<str>>,
     pub(super) deprecation: Option<Arc<str>>,
+    pub(super) structure: Option<Arc<StructType>>,
     extended: Vec<(Arc<str>, Arc<str>)>,
 }
 
@@ -39,6 +41,7 @@ impl Details {
             array_size: over.array_size.or(self.array_size),
             pattern: over.pattern.clone().or_else(|| self.pattern.clone()),
             deprecation: over.deprecation.clone().or_else(|| self.deprecation.clone()),
+            structure: over.structure.clone().or_else(|| self.structure.clone()),
             extended: self.extended.clone(),
         };
         for (name, json) in &over.extended {

@@ -3,6 +3,7 @@
 //! *Invariant:* the limits and the default of a checked entry are of its type.
 //! *Next:* `details.rs` (what few entries have), `catalogue.rs` (where entries are checked and numbered).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,8 +14,9 @@ use super::details::Details;
 use crate::datapoint::Reason;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::path::Path;
+use crate::structs::StructType;
 use crate::unit::Unit;
-use crate::value::{DataType, TypeError, Value};
+use crate::value::{DataType, ScalarType, TypeError, Value};
 
 /// What kind of signal it is, in the words of VSS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +89,9 @@ pub enum EntryError {
     /// It has an array size, but its values are no arrays.
     #[error("an array size of {0} for a type that is no array")]
     ArraySize(u32),
+    /// It is of a struct type that is not defined, or has a definition and is of another type.
+    #[error("a struct type is defined exactly where the values are structs")]
+    Struct,
 }
 
 impl Entry {
@@ -156,6 +161,13 @@ impl Entry {
     pub fn with_default(self, value: impl Into<Value>) -> Self {
         let value = value.into();
         self.detailed(|details| details.default = Some(value))
+    }
+
+    /// Says which struct its values are, or the elements of its arrays.
+    #[must_use]
+    pub fn with_struct(self, of: &Arc<StructType>) -> Self {
+        let of = of.clone();
+        self.detailed(|details| details.structure = Some(of))
     }
 
     /// Fixes how many elements its arrays have.
@@ -237,6 +249,43 @@ impl Entry {
         self.details.as_ref()?.default.as_ref()
     }
 
+    /// Which struct its values are, or the elements of its arrays; `None` where they are none.
+    pub fn struct_type(&self) -> Option<&Arc<StructType>> {
+        self.details.as_ref()?.structure.as_ref()
+    }
+
+    /// The name of its type as VSS writes it: that of a struct is the path of its definition.
+    pub fn type_name(&self) -> Cow<'_, str> {
+        match (self.struct_type(), self.data_type) {
+            (None, data_type) => data_type.to_string().into(),
+            (Some(of), DataType::Scalar(_)) => of.path().as_str().into(),
+            (Some(of), DataType::Array(_)) => format!("{}[]", of.path()).into(),
+        }
+    }
+
+    /// Whether `value` is of its type in canonical form; of a struct, whether it is one of this struct.
+    pub fn holds(&self, value: &Value) -> bool {
+        value.is(self.data_type)
+            && (self.data_type.scalar() != ScalarType::Struct || self.is_of_struct(value))
+    }
+
+    /// Brings `value` into the canonical form of its type, as [`DataType::coerce`] does; a struct has to be one of this struct.
+    ///
+    /// # Errors
+    /// [`TypeError`] where it does not fit.
+    pub fn coerce(&self, value: Value) -> Result<Value, TypeError> {
+        let value = self.data_type.coerce(value)?;
+        if self.holds(&value) { Ok(value) } else { Err(TypeError { value, wanted: self.data_type }) }
+    }
+
+    fn is_of_struct(&self, value: &Value) -> bool {
+        match (value, self.struct_type()) {
+            (Value::Struct(value), Some(of)) => value.is_of(of),
+            (Value::Array(items), Some(_)) => items.iter().all(|item| self.is_of_struct(item)),
+            _ => false,
+        }
+    }
+
     /// How many elements its arrays have; `None` where any number will do.
     pub fn array_size(&self) -> Option<u32> {
         self.details.as_ref()?.array_size
@@ -263,6 +312,14 @@ impl Entry {
         let details = match (self.details, over.details) {
             (Some(under), Some(over)) => Some(Arc::new(under.overlaid(&over))),
             (under, over) => over.or(under),
+        };
+        let details = match details {
+            // A leaf that becomes something else is no struct any more.
+            Some(mut kept) if kept.structure.is_some() && over.data_type.scalar() != ScalarType::Struct => {
+                Arc::make_mut(&mut kept).structure = None;
+                Some(kept)
+            }
+            other => other,
         };
         Self {
             path: self.path,
@@ -291,8 +348,7 @@ impl Entry {
             let message = format!("the signal is a {} and cannot be set", self.kind);
             return Err(fault(ErrorKind::NotActuator, message));
         }
-        let value =
-            self.data_type.coerce(value).map_err(|why| fault(ErrorKind::WrongType, why.to_string()))?;
+        let value = self.coerce(value).map_err(|why| fault(ErrorKind::WrongType, why.to_string()))?;
         match self.out_of_range(&value) {
             Some(why) => Err(fault(ErrorKind::OutOfRange, why)),
             None => Ok(value),
@@ -306,6 +362,13 @@ impl Entry {
                 return Some(format!("an array of {} elements is not one of {size}", items.len()));
             }
             return items.iter().find_map(|item| self.out_of_range(item));
+        }
+        if let Value::Struct(value) = value {
+            let properties = value.struct_type().properties().iter().zip(value.iter());
+            return properties
+                .filter_map(|(property, (name, field))| Some((name, property.out_of_range(field)?)))
+                .map(|(name, why)| format!("{name}: {why}"))
+                .next();
         }
         if !self.allowed.is_empty() && !self.allowed.iter().any(|allowed| allowed.same(value)) {
             let allowed: Vec<_> = self.allowed.iter().map(Value::to_string).collect();
@@ -329,10 +392,13 @@ impl Entry {
         }
     }
 
-    pub(super) fn checked(mut self) -> Result<Self, CatalogueError> {
+    pub(crate) fn checked(mut self) -> Result<Self, CatalogueError> {
         let path = Path::new(self.path.as_str())?;
         let fault = |why: EntryError| CatalogueError::Entry { path: path.clone(), why };
         let element = DataType::Scalar(self.data_type.scalar());
+        if self.struct_type().is_some() != (element == DataType::STRUCT) {
+            return Err(fault(EntryError::Struct));
+        }
         let coerce = |value: Value| element.coerce(value).map_err(|why| fault(why.into()));
         self.min = self.min.map(coerce).transpose()?;
         self.max = self.max.map(coerce).transpose()?;
@@ -349,7 +415,7 @@ impl Entry {
             return Err(fault(EntryError::ArraySize(size)));
         }
         let Some(default) = self.default_value().cloned() else { return Ok(self) };
-        let default = self.data_type.coerce(default).map_err(|why| fault(why.into()))?;
+        let default = self.coerce(default).map_err(|why| fault(why.into()))?;
         match self.out_of_range(&default) {
             Some(why) => Err(fault(EntryError::Default(why))),
             None => Ok(self.with_default(default)),

@@ -4,9 +4,12 @@
 //! layout below; rights, facts and row numbers are not part of it.
 //! *Next:* `catalogue.rs` (`Catalogue::tree_hash`).
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Catalogue, Entry};
+use crate::structs::StructType;
 
 /// The content hash of a tree, to compare trees rather than version numbers: two cars that both say "VSS 6.0" may differ by a leaf.
 ///
@@ -23,7 +26,7 @@ impl TreeHash {
         for entry in entries {
             hash.entry(entry);
         }
-        Self(hash.0.to_be_bytes())
+        Self(hash.state.to_be_bytes())
     }
 
     /// The bits, most significant byte first.
@@ -38,11 +41,15 @@ impl fmt::Display for TreeHash {
     }
 }
 
-struct Fnv(u128);
+struct Fnv {
+    state: u128,
+    /// The hashes of struct types that have been met, by where they are: a type of many entries is walked once.
+    types: HashMap<*const StructType, u128>,
+}
 
 impl Default for Fnv {
     fn default() -> Self {
-        Self(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
+        Self { state: 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, types: HashMap::new() }
     }
 }
 
@@ -51,7 +58,11 @@ impl Fnv {
     fn entry(&mut self, entry: &Entry) {
         self.field(entry.path());
         self.field(entry.kind());
-        self.field(entry.data_type());
+        self.field(entry.type_name());
+        if let Some(of) = entry.struct_type() {
+            let definition = self.definition(of);
+            self.bytes(&definition.to_be_bytes());
+        }
         self.field(entry.unit().map_or("", |unit| unit.key()));
         self.optional(entry.min());
         self.optional(entry.max());
@@ -69,6 +80,20 @@ impl Fnv {
             self.field(json);
         }
         self.field("");
+    }
+
+    /// The hash of a struct type: of its properties, which are entries.
+    fn definition(&mut self, of: &Arc<StructType>) -> u128 {
+        if let Some(known) = self.types.get(&Arc::as_ptr(of)) {
+            return *known;
+        }
+        let mut own = Self { types: std::mem::take(&mut self.types), ..Self::default() };
+        for property in of.properties() {
+            own.entry(property);
+        }
+        self.types = own.types;
+        self.types.insert(Arc::as_ptr(of), own.state);
+        own.state
     }
 
     fn optional(&mut self, field: Option<impl fmt::Display>) {
@@ -91,7 +116,7 @@ impl Fnv {
     fn bytes(&mut self, bytes: &[u8]) {
         const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
         for byte in bytes {
-            self.0 = (self.0 ^ u128::from(*byte)).wrapping_mul(PRIME);
+            self.state = (self.state ^ u128::from(*byte)).wrapping_mul(PRIME);
         }
     }
 }

@@ -126,7 +126,8 @@ fn is_newer(now: &Catalogue, before: &Catalogue) -> bool {
 
 /// Whether one signal can stand in for another.
 fn alike(a: &Entry, b: &Entry) -> bool {
-    (a.kind(), a.data_type(), a.unit()) == (b.kind(), b.data_type(), b.unit())
+    let of = |entry: &'_ Entry| (entry.kind(), entry.data_type());
+    of(a) == of(b) && a.unit() == b.unit() && a.struct_type() == b.struct_type()
 }
 
 /// What all parts keep.

@@ -115,6 +115,8 @@ fn write_value(out: &mut String, value: &Value, data_type: DataType) {
             escape(out, text);
             Ok(())
         }
+        // The recorder takes no such signal.
+        Value::Struct(_) => Ok(()),
         Value::Array(items) => {
             let element = DataType::Scalar(data_type.scalar());
             for item in items.iter() {
@@ -144,6 +146,7 @@ fn scalar_value(text: &str, scalar: ScalarType) -> Option<Value> {
         ScalarType::Float => Value::Float(text.parse().ok()?),
         ScalarType::Double => Value::Double(text.parse().ok()?),
         ScalarType::String => Value::Text(unescape(text)?.into()),
+        ScalarType::Struct => return None,
         ScalarType::Int8 | ScalarType::Int16 | ScalarType::Int32 | ScalarType::Int64 => {
             Value::Int(text.parse().ok()?)
         }

@@ -65,13 +65,18 @@ impl<W: Write> Recorder<W> {
     /// Begins a recording of what a subscription covers: writes what the signals are.
     ///
     /// # Errors
-    /// Writing fails, or there are more than 65,536 signals.
+    /// Writing fails, there are more than 65,536 signals, or one of them holds structs.
     pub fn new(out: W, subscription: &Subscription) -> io::Result<Self> {
         let catalogue = subscription.catalogue().clone();
         let granted = subscription.granted();
         if granted.len() > MAX_SIGNALS {
             let message = format!("a recording has at most {MAX_SIGNALS} signals");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let has_struct = |id: &&SignalId| catalogue.entry(**id).is_ok_and(|e| e.struct_type().is_some());
+        if let Some(signal) = granted.iter().find(has_struct) {
+            let message = format!("{} holds structs, which a recording does not", subscription.path(*signal));
+            return Err(io::Error::new(io::ErrorKind::Unsupported, message));
         }
         let mut recorder = Self { out, numbers: vec![None; catalogue.len()], catalogue, line: String::new() };
         let time = match recorder.catalogue.facts().time {

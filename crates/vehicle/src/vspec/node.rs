@@ -5,18 +5,30 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 use super::{VspecError, VspecFault};
 use crate::catalogue::{Entry, Kind};
-use crate::value::{DataType, Value};
+use crate::structs::{StructType, StructValue};
+use crate::value::{DataType, ScalarType, UnknownDataType, Value};
 
 type Json = serde_json::Value;
 
 /// Nodes by name, in the order of the file.
 #[derive(Default)]
 pub(super) struct Nodes(pub(super) Vec<(String, Node)>);
+
+/// A file: trees, and beside them the definitions of structs.
+#[derive(Default)]
+pub(super) struct Roots {
+    pub(super) trees: Nodes,
+    pub(super) types: Nodes,
+}
+
+/// Finds the struct of a name at a path.
+pub(super) type Find<'a> = dyn FnMut(&str, &str) -> Result<Option<Arc<StructType>>, VspecError> + 'a;
 
 #[derive(serde::Deserialize)]
 pub(super) struct Node {
@@ -44,20 +56,29 @@ pub(super) struct Node {
 const WORDS: [&str; 4] = ["description", "comment", "uuid", "fka"];
 
 impl Node {
-    /// The leaf at `path` as an entry, not yet checked against itself.
-    pub(super) fn entry(&self, kind: Kind, path: &str) -> Result<Entry, VspecError> {
+    /// The leaf at `path` as an entry named `name`, not yet checked against itself.
+    pub(super) fn entry(
+        &self,
+        kind: Kind,
+        name: &str,
+        path: &str,
+        find: &mut Find<'_>,
+    ) -> Result<Entry, VspecError> {
         let fault = |member, why: String| VspecFault::Member { member, why }.at(path);
         if !self.children.0.is_empty() {
-            return Err(fault("children", format!("a {kind} has none")));
+            return Err(fault("children", format!("a {} has none", self.kind)));
         }
-        let data_type = self.data_type().map_err(|fault| fault.at(path))?;
+        let (data_type, of) = self.data_type(path, find)?;
         let limit = |member, json: &Option<Json>| {
-            json.as_ref().map(|json| value(json).map_err(|why| fault(member, why))).transpose()
+            json.as_ref().map(|json| value(json, of.as_ref()).map_err(|why| fault(member, why))).transpose()
         };
-        let mut entry =
-            Entry::new(kind, path, data_type).with_range(limit("min", &self.min)?, limit("max", &self.max)?);
+        let mut entry = Entry::new(kind, name, data_type);
+        if let Some(of) = &of {
+            entry = entry.with_struct(of);
+        }
+        entry = entry.with_range(limit("min", &self.min)?, limit("max", &self.max)?);
         if let Some(allowed) = &self.allowed {
-            let allowed: Result<Vec<_>, _> = allowed.iter().map(value).collect();
+            let allowed: Result<Vec<_>, _> = allowed.iter().map(|json| value(json, None)).collect();
             entry = entry.with_allowed(allowed.map_err(|why| fault("allowed", why))?);
         }
         if let Some(default) = limit("default", &self.default)? {
@@ -80,22 +101,33 @@ impl Node {
         Ok(extended.fold(entry, |entry, (name, json)| entry.with_extended(name, &json.to_string())))
     }
 
-    fn data_type(&self) -> Result<DataType, VspecFault> {
-        let missing = || VspecFault::Member { member: "datatype", why: "it is missing".to_owned() };
-        let name = self.datatype.as_deref().ok_or_else(missing)?;
-        name.parse().map_err(|unknown: crate::value::UnknownDataType| {
-            // The type of a struct is the path of its definition.
-            if name.contains('.') {
-                VspecFault::Struct(unknown.0)
-            } else {
-                VspecFault::Member { member: "datatype", why: unknown.to_string() }
-            }
-        })
+    /// The type, and which struct it is where it is one.
+    fn data_type(
+        &self,
+        path: &str,
+        find: &mut Find<'_>,
+    ) -> Result<(DataType, Option<Arc<StructType>>), VspecError> {
+        let fault = |why: String| VspecFault::Member { member: "datatype", why }.at(path);
+        let name = self.datatype.as_deref().ok_or_else(|| fault("it is missing".to_owned()))?;
+        let unknown: UnknownDataType = match name.parse() {
+            Ok(data_type) => return Ok((data_type, None)),
+            Err(unknown) => unknown,
+        };
+        let (of, data_type) = match name.strip_suffix("[]") {
+            Some(of) => (of, DataType::Array(ScalarType::Struct)),
+            None => (name, DataType::STRUCT),
+        };
+        match find(of, path)? {
+            Some(of) => Ok((data_type, Some(of))),
+            // Only the type of a struct is a path.
+            None if name.contains('.') => Err(VspecFault::Struct(unknown.0).at(path)),
+            None => Err(fault(unknown.to_string())),
+        }
     }
 }
 
 /// A value as JSON writes it; the entry's check brings it into the type of the signal.
-fn value(json: &Json) -> Result<Value, String> {
+fn value(json: &Json, of: Option<&Arc<StructType>>) -> Result<Value, String> {
     match json {
         Json::Bool(truth) => Ok(Value::Bool(*truth)),
         Json::String(text) => Ok(Value::from(text.as_str())),
@@ -105,8 +137,20 @@ fn value(json: &Json) -> Result<Value, String> {
                 .or_else(|| number.as_f64().map(Value::Double))
                 .ok_or_else(|| format!("{number} is too large"))
         }
-        Json::Array(items) => items.iter().map(value).collect::<Result<_, _>>().map(Value::Array),
-        Json::Null | Json::Object(_) => Err(format!("{json} is not a value")),
+        Json::Array(items) => {
+            items.iter().map(|item| value(item, of)).collect::<Result<_, _>>().map(Value::Array)
+        }
+        Json::Object(members) => {
+            let of = of.ok_or_else(|| format!("{json} is not a value"))?;
+            let member = |(name, json): (&'_ String, &Json)| {
+                let property = of.properties().iter().find(|known| known.path().as_str() == name);
+                Ok((name.clone(), value(json, property.and_then(Entry::struct_type))?))
+            };
+            let members: Vec<(String, Value)> = members.iter().map(member).collect::<Result<_, String>>()?;
+            let members = members.iter().map(|(name, value)| (name.as_str(), value.clone()));
+            StructValue::new(of, members).map(Value::from).map_err(|why| why.to_string())
+        }
+        Json::Null => Err(format!("{json} is not a value")),
     }
 }
 
@@ -135,5 +179,38 @@ impl<'de> Visitor<'de> for InOrder {
             nodes.0.push((name, node));
         }
         Ok(nodes)
+    }
+}
+
+impl<'de> Deserialize<'de> for Roots {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(TreesAndTypes)
+    }
+}
+
+struct TreesAndTypes;
+
+impl<'de> Visitor<'de> for TreesAndTypes {
+    type Value = Roots;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("trees by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Roots, A::Error> {
+        let mut roots = Roots::default();
+        let mut names = HashSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if !names.insert(name.clone()) {
+                return Err(A::Error::custom(format_args!("{name:?} is there twice")));
+            }
+            // vss-tools put the definitions of structs beside the tree, in a member of this name.
+            if name == "ComplexDataTypes" {
+                roots.types = map.next_value()?;
+            } else {
+                roots.trees.0.push((name, map.next_value()?));
+            }
+        }
+        Ok(roots)
     }
 }

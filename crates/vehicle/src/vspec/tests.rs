@@ -45,14 +45,95 @@ fn the_order_of_the_file_is_kept() {
     assert_eq!(paths(&vspec), ["Vehicle.Z", "Vehicle.A", "Vehicle.M"]);
 }
 
+fn leaf_of(facts: &str) -> Vspec {
+    below_vehicle(&format!(r#""A": {{{facts}}}"#)).unwrap()
+}
+
+/// A tree with one leaf, and definitions beside it.
+fn typed(leaf: &str, types: &str) -> Result<Vspec, VspecError> {
+    let tree = format!(r#"{{"Vehicle": {{"type": "branch", "children": {{"A": {{{leaf}}}}}}}"#);
+    let types =
+        format!(r#""ComplexDataTypes": {{"Types": {{"type": "branch", "children": {{{types}}}}}}}}}"#);
+    Vspec::from_json(format!("{tree}, {types}").as_bytes())
+}
+
+const POINT: &str = r#""Point": {"type": "struct", "children": {
+    "Y": {"type": "property", "datatype": "float", "unit": "m", "min": -5, "max": 5},
+    "X": {"type": "property", "datatype": "uint8[]", "arraysize": 2, "default": [1, 2]}}}"#;
+
 #[test]
-fn definitions_of_structs_make_no_entries_and_values_of_them_are_refused() {
-    let json = br#"{"Vehicle": {"type": "branch", "children": {"A": {"type": "sensor", "datatype": "float"}}},
-        "ComplexDataTypes": {"Types": {"type": "branch", "children": {"Point": {"type": "struct", "children": {
-            "X": {"type": "property", "datatype": "float"}}}}}}}"#;
-    assert_eq!(paths(&Vspec::from_json(json).unwrap()), ["Vehicle.A"]);
-    let error = leaf(r#""type": "sensor", "datatype": "Types.Point""#).unwrap_err();
-    assert_eq!(error.to_string(), "Vehicle.A: values of the struct Types.Point are not supported");
+fn leaves_have_their_structs() {
+    let line = format!(
+        r#"{POINT}, "Line": {{"type": "struct", "children": {{
+            "From": {{"type": "property", "datatype": "Point"}},
+            "Over": {{"type": "property", "datatype": "Types.Point[]"}}}}}}"#
+    );
+    let leaf = r#""type": "actuator", "datatype": "Types.Line[]", "arraysize": 1,
+        "default": [{"From": {"Y": 1}, "Over": [{"Y": 2, "X": [3, 4]}]}]"#;
+    let vspec = typed(leaf, &line).unwrap();
+    assert_eq!(paths(&vspec), ["Vehicle.A"]);
+    let entry = &vspec.entries()[0];
+    assert_eq!(
+        (entry.type_name().as_ref(), entry.data_type()),
+        ("Types.Line[]", DataType::Array(ScalarType::Struct))
+    );
+    let point = &entry.struct_type().unwrap().properties()[0].struct_type().unwrap().clone();
+    let names: Vec<_> = point.properties().iter().map(|property| property.path().as_str()).collect();
+    assert_eq!((names, point.properties()[0].unit().map(crate::Unit::key)), (vec!["Y", "X"], Some("m")));
+    let default = entry.default_value().unwrap().to_string();
+    assert_eq!(default, "[{From: {Y: 1, X: [1, 2]}, Over: [{Y: 2, X: [3, 4]}]}]");
+    assert_eq!(vspec.clone().overlay(vspec.clone()).unwrap(), vspec);
+    let other = leaf_of(r#""type": "sensor", "datatype": "float[]", "default": [1]"#);
+    assert_eq!(vspec.overlay(other).unwrap().entries()[0].type_name(), "float[]");
+    let apart = br#"{"Vehicle": {"type": "branch", "children": {"A": {"type": "sensor", "datatype": "Types.Point"}}}}"#;
+    let types = format!(r#"{{"Types": {{"type": "branch", "children": {{{POINT}}}}}}}"#);
+    let apart = Vspec::from_json_with_types(apart, types.as_bytes()).unwrap();
+    assert_eq!(apart.entries()[0].struct_type(), Some(point));
+}
+
+#[test]
+fn what_is_wrong_with_a_struct_names_its_path() {
+    let leaf = r#""type": "sensor", "datatype": "Types.Point""#;
+    let error = |leaf, types: &str| typed(leaf, types).unwrap_err().to_string();
+    assert_eq!(error(leaf, ""), "Vehicle.A: no struct Types.Point is defined");
+    let of =
+        |property: &str| format!(r#""Point": {{"type": "struct", "children": {{"X": {{{property}}}}}}}"#);
+    for (property, wanted) in [
+        (
+            r#""type": "property", "datatype": "flout""#,
+            r#"Types.Point.X: datatype: "flout" is not a data type"#,
+        ),
+        (r#""type": "property", "datatype": "A.B""#, "Types.Point.X: no struct A.B is defined"),
+        (r#""type": "property", "datatype": "Point""#, "Types.Point: datatype: the struct contains itself"),
+        (
+            r#""type": "sensor", "datatype": "float""#,
+            r#"Types.Point.X: "sensor" is no type of a node (branch, sensor, actuator, attribute, struct, property)"#,
+        ),
+        (
+            r#""type": "property", "datatype": "uint8", "min": 9, "max": 8"#,
+            "Types.Point: children: X: the range from 9 to 8 is empty",
+        ),
+    ] {
+        assert_eq!(error(leaf, &of(property)), wanted);
+    }
+    let wrong = r#""type": "sensor", "datatype": "Types.Point", "default": {"Z": 1}"#;
+    assert_eq!(error(wrong, POINT), "Vehicle.A: default: Types.Point has no property Z");
+    let out = r#""type": "sensor", "datatype": "Types.Point", "default": {"Y": 9}"#;
+    assert_eq!(error(out, POINT), "Vehicle.A: default: Y: 9 is outside -5 to 5");
+    let chain = |length: usize| {
+        let link = |n: usize| {
+            let inner = if n + 1 == length { "float".to_owned() } else { format!("S{}", n + 1) };
+            format!(
+                r#""S{n}": {{"type": "struct", "children": {{"X": {{"type": "property", "datatype": "{inner}"}}}}}}"#
+            )
+        };
+        typed(
+            r#""type": "sensor", "datatype": "Types.S0""#,
+            &(0..length).map(link).collect::<Vec<_>>().join(", "),
+        )
+    };
+    assert!(chain(crate::MAX_STRUCT_DEPTH).is_ok());
+    assert!(chain(crate::MAX_STRUCT_DEPTH + 1).unwrap_err().to_string().contains("deep"));
 }
 
 #[test]
