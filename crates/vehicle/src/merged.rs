@@ -26,7 +26,8 @@ use crate::vehicle::{Each, Get, Vehicle};
 /// - **Ids** are the merged tree's own. What a part grows is added behind all that was there.
 /// - **Rights** are the parts', and follow them: [`Event::Access`](crate::Event::Access) comes through, and a part's new catalogue
 ///   supersedes the merged one.
-/// - **Facts** promise what all parts keep: receipts end at accepted where those of one part do, and
+/// - **Facts** promise what all parts keep: that receipts end at accepted where those of one part do (those of the others may still be
+///   confirmed), and
 ///   [`snapshots`](crate::Facts::snapshots) is false for more than one part: a batch `get` is one moment for each part, not across them.
 /// - **Subscriptions** have a queue of the bound that was asked for in each part. A part that ends makes its signals not available, with
 ///   its reason; the whole ends with its last part.
