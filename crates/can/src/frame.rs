@@ -101,6 +101,16 @@ impl Frame {
         Self::filled(id, data, Self::MAX_CLASSIC, 0)
     }
 
+    /// A classic data frame, all at once; bytes of `data` beyond `len` are zeros.
+    #[inline]
+    pub(crate) fn classic(id: CanId, data: [u8; 8], len: u8, time: Timestamp, channel: Channel) -> Self {
+        let mut frame = Self { time, channel, len, dlc: len, ..Self::empty(id) };
+        if let Some(into) = frame.data.first_chunk_mut() {
+            *into = data;
+        }
+        frame
+    }
+
     /// A CAN FD data frame. Any length from 0 to 64 is kept as given, also those a bus would pad.
     ///
     /// # Errors

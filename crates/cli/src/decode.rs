@@ -3,7 +3,9 @@
 //! *Invariant:* nothing is allocated per frame and nothing waits in a buffer while the tool waits for input; what is not printed is counted.
 //! *Next:* `render.rs` (what a frame looks like), `output.rs` (where it goes).
 
+mod line;
 mod render;
+mod texts;
 
 use crate::output::{FlushFirst, Output};
 use crate::{Failure, Format, database, input, tell};
@@ -14,6 +16,7 @@ use coachwork_dbc::{Database, DecodeError, Match};
 use render::Render;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use texts::Style;
 
 /// Decode a log, or a pipe from candump, to named values.
 ///
@@ -101,7 +104,13 @@ impl Decode {
         mut log: LogReader<R>,
         output: &Output,
     ) -> Result<(), Failure> {
-        let render = Render::new(database, self.format, self.raw, self.single_line, !self.no_decode_choices);
+        let style = Style {
+            format: self.format,
+            raw: self.raw,
+            single_line: self.single_line,
+            labels: !self.no_decode_choices,
+        };
+        let mut render = Render::new(database, style);
         let by = match self.matching {
             Matching::Exact => Match::Exact,
             Matching::Pgn => Match::Pgn,
@@ -113,7 +122,7 @@ impl Decode {
                 Ok(frame) => {
                     tally.frames += 1;
                     if let Some(message) = self.printed(database, &frame, by, &mut tally) {
-                        output.append(|out| render.frame(out, &frame, message))?;
+                        output.write(render.frame(&frame, message))?;
                     }
                 }
                 Err(error) => bad_line(&error, &mut tally, output)?,

@@ -70,6 +70,13 @@ pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
     let _ = serde_json::to_writer(out, text);
 }
 
+/// The last two decimal digits of a number.
+#[inline]
+pub(crate) fn two_digits(number: u32) -> [u8; 2] {
+    let digit = |value: u32| b'0' + u8::try_from(value % 10).unwrap_or(0);
+    [digit(number / 10), digit(number)]
+}
+
 /// A time as seconds: microseconds, or nanoseconds where there are any.
 #[inline]
 pub(crate) fn seconds(out: &mut Vec<u8>, nanoseconds: i64) {

@@ -33,6 +33,12 @@ impl Output {
         if buffer.bytes.len() >= FULL || buffer.failed.is_some() { buffer.flush() } else { Ok(()) }
     }
 
+    /// Appends bytes.
+    #[inline]
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
+        self.append(|out| out.extend_from_slice(bytes))
+    }
+
     pub(crate) fn flush(&self) -> Result<(), Failure> {
         self.0.borrow_mut().flush()
     }

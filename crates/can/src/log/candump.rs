@@ -11,9 +11,48 @@ use super::{LogFormat, console};
 use crate::{Channel, Direction, Frame};
 use coachwork_vehicle::Timestamp;
 
+/// The channel of the line before, which nearly every line has too, with the space after it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastChannel {
+    channel: Channel,
+    /// Its first eight bytes, and which of them count; of a longer name, none does.
+    bytes: u64,
+    mask: u64,
+}
+
+impl Default for LastChannel {
+    fn default() -> Self {
+        Self { channel: Channel::NONE, bytes: 0, mask: u64::MAX }
+    }
+}
+
+impl LastChannel {
+    /// The channel that a text begins with, and what follows the space after it.
+    #[inline]
+    fn of<'a>(&mut self, text: &'a [u8]) -> Option<(Channel, &'a [u8])> {
+        match text.first_chunk() {
+            // No name has the zeros of the default, and a line of them no identifier.
+            Some(bytes) if (u64::from_le_bytes(*bytes) ^ self.bytes) & self.mask == 0 => {
+                Some((self.channel, text.get(self.channel.as_bytes().len() + 1..)?))
+            }
+            _ => self.other(text),
+        }
+    }
+
+    fn other<'a>(&mut self, text: &'a [u8]) -> Option<(Channel, &'a [u8])> {
+        let space = text.iter().position(|byte| *byte == b' ')?;
+        let channel = channel(text.get(..space)?)?;
+        if let Some(bytes) = text.first_chunk().filter(|_| (1..8).contains(&space) && !channel.is_none()) {
+            let mask = u64::MAX >> (56 - 8 * space);
+            *self = Self { channel, bytes: u64::from_le_bytes(*bytes) & mask, mask };
+        }
+        Some((channel, text.get(space + 1..)?))
+    }
+}
+
 /// A whole line of the log form, or `None` when it is anything else; then [`any_line`] says what.
 #[inline]
-pub(super) fn whole_line(line: &[u8]) -> Option<Frame> {
+pub(super) fn whole_line(line: &[u8], last: &mut LastChannel) -> Option<Frame> {
     // Nearly every time has ten digits and six decimals.
     let usual = line.get(1..).and_then(|line| line.split_at_checked(17));
     let (time, rest) = if let Some((time, [b')', b' ', rest @ ..])) = usual {
@@ -23,9 +62,21 @@ pub(super) fn whole_line(line: &[u8]) -> Option<Frame> {
         (time, rest.bytes().strip_prefix(b" ")?)
     };
     let time = text::seconds(time)?;
-    let space = rest.iter().position(|byte| *byte == b' ')?;
-    let channel = channel(rest.get(..space)?)?;
-    let frame = body(Rest::new(rest, space + 1)).ok()?;
+    let (channel, rest) = last.of(rest)?;
+    // Nearly every frame is a classic data frame, and its line ends with it.
+    let (digits, data) = match rest {
+        [_, _, _, b'#', data @ ..] => (rest.get(..3)?, data),
+        [_, _, _, _, _, _, _, _, b'#', data @ ..] => (rest.get(..8)?, data),
+        _ => return None,
+    };
+    let mut bytes = [0; Frame::MAX_CLASSIC];
+    if text::hex_bytes(data, &mut bytes)
+        && let Some(Identifier::Frame(id)) = text::identifier(digits)
+        && let Ok(len) = u8::try_from(data.len() / 2)
+    {
+        return Some(Frame::classic(id, bytes, len, time, channel));
+    }
+    let frame = body(Rest::new(line, line.len() - rest.len())).ok()?;
     Some(frame.with_time(time).with_channel(channel))
 }
 
@@ -69,7 +120,6 @@ fn time(line: Rest<'_>) -> Result<(Option<Timestamp>, Rest<'_>), Flaw> {
 }
 
 /// `123#…`, `12345678#…` and what may follow.
-#[inline]
 fn body(rest: Rest<'_>) -> Result<Frame, Flaw> {
     let bytes = rest.bytes();
     let digits = if bytes.get(3) == Some(&b'#') { 3 } else { 8 };
@@ -89,17 +139,8 @@ fn body(rest: Rest<'_>) -> Result<Frame, Flaw> {
     }
 }
 
-#[inline]
 fn classic(id: Identifier, rest: Rest<'_>) -> Result<Frame, Flaw> {
     let mut data = [0; Frame::MAX_CLASSIC];
-    let digits = rest.bytes();
-    // Nearly every line ends with its digits.
-    if let Identifier::Frame(id) = id
-        && text::hex_bytes(digits, &mut data)
-        && let Ok(frame) = Frame::new(id, data.get(..digits.len() / 2).unwrap_or_default())
-    {
-        return Ok(frame);
-    }
     let (len, after) = payload(rest, &mut data)?;
     let data = data.get(..len).unwrap_or_default();
     let frame = match id {

@@ -120,22 +120,48 @@ pub(super) fn hex_byte(high: u8, low: u8) -> Option<u8> {
 /// Pairs of digits into the bytes they spell; `false` where there are more than `into` takes, or something else than digits.
 #[inline]
 pub(super) fn hex_bytes(text: &[u8], into: &mut [u8]) -> bool {
-    let mut seen = 0;
-    let pairs = text.chunks_exact(2);
-    let odd = !pairs.remainder().is_empty();
-    for (into, pair) in into.iter_mut().zip(pairs) {
-        if let [high, low] = pair {
-            let (high, low) = (digit(*high), digit(*low));
-            seen |= high | low;
-            *into = high << 4 | (low & 0xF);
-        }
+    let (eights, rest) = text.as_chunks::<8>();
+    let (fours, _) = into.as_chunks_mut::<4>();
+    for (into, text) in fours.iter_mut().zip(eights) {
+        let Some(bytes) = four_bytes(*text) else { return false };
+        *into = bytes;
     }
-    seen & 0xF0 == 0 && !odd && text.len() <= 2 * into.len()
+    let mut seen = 0;
+    let (pairs, odd) = rest.as_chunks::<2>();
+    for (into, [high, low]) in into.iter_mut().skip(4 * eights.len()).zip(pairs) {
+        let (high, low) = (digit(*high), digit(*low));
+        seen |= high | low;
+        *into = high << 4 | (low & 0xF);
+    }
+    seen & 0xF0 == 0 && odd.is_empty() && text.len() <= 2 * into.len()
+}
+
+/// The bytes that eight hexadecimal digits spell, all digits at a time.
+#[inline]
+fn four_bytes(digits: [u8; 8]) -> Option<[u8; 4]> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let text = u64::from_le_bytes(digits);
+    // Letters have bit 6, and 9 more than their low half says.
+    let letters = (text >> 6) & EACH;
+    let values = (text & (0x0F * EACH)) + 9 * letters;
+    // What these values are written as must be the text, but for capitals; the letters begin 7 after the digits.
+    let above_9 = ((values + 0x76 * EACH) >> 7) & EACH;
+    let again = values + 0x30 * EACH + 7 * above_9;
+    if again != text & !(letters << 5) || values & (0xF0 * EACH) != 0 {
+        return None;
+    }
+    let pairs = (values << 4 | values >> 8) & 0x00FF_00FF_00FF_00FF;
+    let fours = (pairs | pairs >> 8) & 0x0000_FFFF_0000_FFFF;
+    let [a, b, c, d, ..] = (fours | fours >> 16).to_le_bytes();
+    Some([a, b, c, d])
 }
 
 /// A hexadecimal number of 1 to 8 digits.
 #[inline]
 pub(super) fn hex_u32(text: &[u8]) -> Option<u32> {
+    if let Ok(digits) = <[u8; 8]>::try_from(text) {
+        return four_bytes(digits).map(u32::from_be_bytes);
+    }
     if text.is_empty() || text.len() > 8 {
         return None;
     }
@@ -220,25 +246,37 @@ pub(super) fn fixed(text: &[u8], decimals: u32) -> Option<i64> {
 /// Seconds with decimals.
 #[inline]
 pub(super) fn seconds(text: &[u8]) -> Option<Timestamp> {
-    let nanoseconds = match text.split_at_checked(10) {
+    let nanoseconds = match <&[u8; 17]>::try_from(text) {
         // As nearly every log has it; what is no digit is looked at again below.
-        Some((whole, [b'.', micros @ ..])) if micros.len() == 6 => microseconds(whole, micros),
-        _ => None,
+        Ok(text) => microseconds(text),
+        Err(_) => None,
     };
     nanoseconds.or_else(|| fixed(text, 9)).map(Timestamp::from_nanoseconds)
 }
 
 /// Ten digits of seconds and six of their decimals, in nanoseconds; `None` where one is no digit, or the sum does not fit.
 #[inline]
-fn microseconds(whole: &[u8], decimals: &[u8]) -> Option<i64> {
-    let (mut value, mut largest) = (0u64, 0u8);
+fn microseconds(text: &[u8; 17]) -> Option<i64> {
+    let [a, b, c, d, e, f, g, h, i, j, b'.', decimals @ ..] = *text else { return None };
+    let [k, l, m, n, o, p] = decimals;
+    let high = eight_digits([a, b, c, d, e, f, g, h])?;
+    let low = eight_digits([i, j, k, l, m, n, o, p])?;
     // Sixteen digits do not overflow.
-    for byte in whole.iter().chain(decimals) {
-        let digit = byte.wrapping_sub(b'0');
-        largest = largest.max(digit);
-        value = value * 10 + u64::from(digit);
+    i64::try_from(high * 100_000_000 + low).ok()?.checked_mul(1000)
+}
+
+/// A decimal number of eight digits, two, four and eight of them at a time.
+#[inline]
+fn eight_digits(text: [u8; 8]) -> Option<u64> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let text = u64::from_le_bytes(text);
+    // Above 9, adding 6 changes the high half, to one that has no bits of this one's.
+    if text & text.wrapping_add(6 * EACH) & (0xF0 * EACH) != 0x30 * EACH {
+        return None;
     }
-    if largest > 9 { None } else { i64::try_from(value).ok()?.checked_mul(1000) }
+    let twos = (text & (0x0F * EACH)).wrapping_mul(10 << 8 | 1) >> 8;
+    let fours = (twos & 0x00FF_00FF_00FF_00FF).wrapping_mul(100 << 16 | 1) >> 16;
+    Some((fours & 0x0000_FFFF_0000_FFFF).wrapping_mul(10_000 << 32 | 1) >> 32)
 }
 
 /// Seconds as programs print a double: also with an exponent, or with more decimals than a nanosecond has, which are rounded.
@@ -267,6 +305,7 @@ pub(super) fn timed(frame: Frame, time: Option<Timestamp>) -> Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn seconds_are_exact_or_refused() {
@@ -280,6 +319,32 @@ mod tests {
         assert_eq!(seconds(b"9223372036.854775808"), None);
         for bad in [&b""[..], b".", b"1.", b".5", b"-", b"1.2.3", b"1e3", b"+1"] {
             assert_eq!(seconds(bad), None, "{}", String::from_utf8_lossy(bad));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn digits_taken_together_say_what_each_says(text in proptest::collection::vec(any::<u8>(), 8), places in any::<u8>(), hex in any::<bool>()) {
+            // Most bytes are digits, some anything.
+            let from = if hex { &b"0123456789abcdefABCDEF"[..] } else { b"0123456789" };
+            let text: Vec<u8> =
+                text.iter().enumerate().map(|(at, byte)| if places >> at & 1 == 0 { from[usize::from(*byte) % from.len()] } else { *byte }).collect();
+            let eight: [u8; 8] = text.clone().try_into().unwrap();
+            let known = text.iter().all(u8::is_ascii_digit).then(|| str::from_utf8(&text).unwrap().parse().unwrap());
+            prop_assert_eq!(eight_digits(eight), known);
+            let known = text.iter().all(u8::is_ascii_hexdigit).then(|| u32::from_str_radix(str::from_utf8(&text).unwrap(), 16).unwrap());
+            prop_assert_eq!(four_bytes(eight).map(u32::from_be_bytes), known);
+        }
+    }
+
+    #[test]
+    fn bytes_fit_or_are_refused() {
+        let mut into = [0; 8];
+        assert!(hex_bytes(b"00aA10fF01234567", &mut into) && into == [0, 0xAA, 0x10, 0xFF, 1, 0x23, 0x45, 0x67]);
+        assert!(hex_bytes(b"010203040506", &mut into) && into[..6] == [1, 2, 3, 4, 5, 6]);
+        assert!(hex_bytes(b"", &mut into) && hex_bytes(b"00", &mut into));
+        for bad in [&b"0"[..], b"0x", b"010203040506070809", b"01020304050", b"0102030g", b"01020304 5"] {
+            assert!(!hex_bytes(bad, &mut into), "{}", String::from_utf8_lossy(bad));
         }
     }
 

@@ -30,6 +30,8 @@ struct State {
     form: Form,
     /// Of a header line such as `interface = can0, …`; the lines below it name no channel.
     channel: Channel,
+    /// Of the line before.
+    last_channel: candump::LastChannel,
     /// candump explains an error frame on lines that begin with a tab.
     after_error_frame: bool,
     /// Whether a time was seen that counts from 1970.
@@ -111,7 +113,7 @@ impl State {
         // The shape of nearly every line, before anything else is asked.
         if let Form::Candump = self.form
             && line.first() == Some(&b'(')
-            && let Some(frame) = candump::whole_line(line)
+            && let Some(frame) = candump::whole_line(line, &mut self.last_channel)
         {
             self.format = Some(LogFormat::Candump);
             self.remember(&frame);
