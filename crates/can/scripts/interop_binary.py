@@ -138,6 +138,16 @@ def written_by_us(folder, meant):
     about = reader.object_count, reader.file_size, round(reader.start_timestamp * 1e3), round(reader.stop_timestamp * 1e3)
     want = len(meant), (folder / "ours.blf").stat().st_size, meant[0][0] // 1000, meant[-1][0] // 1000
     assert about == want, f"the header of a BLF by us says {about}, not {want}"
+    # asammdf reads MDF alone: what python-can reads of ours goes through its writer, and is read by it.
+    with can.MF4Writer(str(folder / "ours.mf4")) as writer:
+        for one in messages:
+            writer.on_message_received(one)
+    with can.MF4Reader(str(folder / "ours.mf4")) as reader:
+        read = list(map(of_message, reader))
+    # Error frames come without their details.
+    assert len(read) == len(meant), f"{len(meant)} frames meant, {len(read)} read by asammdf"
+    meant_data, read_data = ([frame for frame in frames if "E" not in frame[3]] for frames in (meant, read))
+    compare("BLF by us, by way of python-can's MF4 writer, read by asammdf", meant_data, read_data)
     ours(log, folder / "ours.pcapng")
     compare("pcapng by us, read by scapy", meant, of_pcapng(folder / "ours.pcapng"))
 

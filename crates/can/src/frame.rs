@@ -78,7 +78,7 @@ impl Frame {
     /// The longest payload of a CAN FD frame, in bytes.
     pub const MAX_FD: usize = 64;
 
-    const fn empty(id: CanId) -> Self {
+    pub(crate) const fn empty(id: CanId) -> Self {
         Self { data: [0; 64], time: NO_TIME, id, channel: Channel::NONE, len: 0, dlc: 0, flags: 0 }
     }
 
@@ -101,14 +101,23 @@ impl Frame {
         Self::filled(id, data, Self::MAX_CLASSIC, 0)
     }
 
-    /// A classic data frame, all at once; bytes of `data` beyond `len` are zeros.
+    /// Becomes a classic data frame; bytes of `data` beyond `len` are zeros.
     #[inline]
-    pub(crate) fn classic(id: CanId, data: [u8; 8], len: u8, time: Timestamp, channel: Channel) -> Self {
-        let mut frame = Self { time, channel, len, dlc: len, ..Self::empty(id) };
-        if let Some(into) = frame.data.first_chunk_mut() {
-            *into = data;
+    pub(crate) fn set_classic(
+        &mut self,
+        id: CanId,
+        data: [u8; 8],
+        len: u8,
+        time: Timestamp,
+        channel: Channel,
+    ) {
+        let (first, rest) = self.data.split_at_mut(data.len());
+        if usize::from(self.len) > data.len() {
+            rest.fill(0);
         }
-        frame
+        first.copy_from_slice(&data);
+        (self.id, self.time, self.channel) = (id, time, channel);
+        (self.len, self.dlc, self.flags) = (len, len, 0);
     }
 
     /// A CAN FD data frame. Any length from 0 to 64 is kept as given, also those a bus would pad.

@@ -122,7 +122,7 @@ impl Decode {
                 Ok(frame) => {
                     tally.frames += 1;
                     if let Some(message) = self.printed(database, &frame, by, &mut tally) {
-                        output.write(render.frame(&frame, message))?;
+                        output.put(|room| render.frame(room, &frame, message))?;
                     }
                 }
                 Err(error) => bad_line(&error, &mut tally, output)?,

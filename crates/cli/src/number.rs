@@ -70,12 +70,23 @@ pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
     let _ = serde_json::to_writer(out, text);
 }
 
-/// The last two decimal digits of a number.
+/// The two digits of a number below 100.
 #[inline]
 pub(crate) fn two_digits(number: u32) -> [u8; 2] {
-    let digit = |value: u32| b'0' + u8::try_from(value % 10).unwrap_or(0);
-    [digit(number / 10), digit(number)]
+    let number = usize::try_from(number).unwrap_or(usize::MAX);
+    DIGITS.get(number).copied().unwrap_or_default()
 }
+
+#[expect(clippy::indexing_slicing, reason = "a constant: an index out of bounds does not compile")]
+static DIGITS: [[u8; 2]; 100] = {
+    let mut table = [[0; 2]; 100];
+    let mut number = 0u8;
+    while number < 100 {
+        table[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+        number += 1;
+    }
+    table
+};
 
 /// A time as seconds: microseconds, or nanoseconds where there are any.
 #[inline]

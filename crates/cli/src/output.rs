@@ -17,26 +17,40 @@ pub(crate) struct Output(Rc<RefCell<Buffer>>);
 
 #[derive(Debug)]
 struct Buffer {
-    bytes: Vec<u8>,
+    room: Vec<u8>,
+    /// How much of the room is written.
+    len: usize,
     failed: Option<io::Error>,
 }
 
 impl Output {
     pub(crate) fn new() -> Self {
-        Self(Rc::new(RefCell::new(Buffer { bytes: Vec::with_capacity(2 * FULL), failed: None })))
+        Self(Rc::new(RefCell::new(Buffer { room: vec![0; 2 * FULL], len: 0, failed: None })))
     }
 
     /// Appends what `write` writes.
     pub(crate) fn append(&self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), Failure> {
-        let mut buffer = self.0.borrow_mut();
-        write(&mut buffer.bytes);
-        if buffer.bytes.len() >= FULL || buffer.failed.is_some() { buffer.flush() } else { Ok(()) }
+        let mut bytes = Vec::new();
+        write(&mut bytes);
+        self.put(|room| {
+            room.get_mut(..bytes.len()).map(|into| into.copy_from_slice(&bytes)).map(|()| bytes.len())
+        })
     }
 
-    /// Appends bytes.
+    /// Appends what `write` writes into the room it is given; it says how much that is, or `None` where it needs more room. Then it is
+    /// asked again.
     #[inline]
-    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
-        self.append(|out| out.extend_from_slice(bytes))
+    pub(crate) fn put(&self, mut write: impl FnMut(&mut [u8]) -> Option<usize>) -> Result<(), Failure> {
+        let mut buffer = self.0.borrow_mut();
+        let Buffer { room, len, .. } = &mut *buffer;
+        loop {
+            if let Some(written) = room.get_mut(*len..).and_then(&mut write) {
+                *len += written;
+                break;
+            }
+            room.resize(2 * room.len(), 0);
+        }
+        if buffer.len >= FULL || buffer.failed.is_some() { buffer.flush() } else { Ok(()) }
     }
 
     pub(crate) fn flush(&self) -> Result<(), Failure> {
@@ -49,10 +63,14 @@ impl Buffer {
         if let Some(error) = self.failed.take() {
             return Err(failure(&error));
         }
+        self.write().map_err(|error| failure(&error))
+    }
+
+    /// Writes what there is, which is gone then, written or not.
+    fn write(&mut self) -> io::Result<()> {
         let mut output = io::stdout().lock();
-        let written = output.write_all(&self.bytes).and_then(|()| output.flush());
-        self.bytes.clear();
-        written.map_err(|error| failure(&error))
+        let len = std::mem::take(&mut self.len);
+        output.write_all(self.room.get(..len).unwrap_or_default()).and_then(|()| output.flush())
     }
 }
 
@@ -74,12 +92,9 @@ pub(crate) struct FlushFirst<R> {
 impl<R: Read> Read for FlushFirst<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let mut buffer = self.output.0.borrow_mut();
-        if !buffer.bytes.is_empty() && buffer.failed.is_none() {
-            let mut output = io::stdout().lock();
-            let written = output.write_all(&buffer.bytes).and_then(|()| output.flush());
-            buffer.bytes.clear();
+        if buffer.len > 0 && buffer.failed.is_none() {
             // The next append reports it; reading on would go on for nobody.
-            if let Err(error) = written {
+            if let Err(error) = buffer.write() {
                 buffer.failed = Some(error);
                 return Ok(0);
             }

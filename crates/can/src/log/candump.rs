@@ -50,9 +50,9 @@ impl LastChannel {
     }
 }
 
-/// A whole line of the log form, or `None` when it is anything else; then [`any_line`] says what.
+/// A whole line of the log form into `frame`, or `None` when it is anything else; then [`any_line`] says what.
 #[inline]
-pub(super) fn whole_line(line: &[u8], last: &mut LastChannel) -> Option<Frame> {
+pub(super) fn whole_line(line: &[u8], last: &mut LastChannel, frame: &mut Frame) -> Option<()> {
     // Nearly every time has ten digits and six decimals.
     let usual = line.get(1..).and_then(|line| line.split_at_checked(17));
     let (time, rest) = if let Some((time, [b')', b' ', rest @ ..])) = usual {
@@ -69,15 +69,21 @@ pub(super) fn whole_line(line: &[u8], last: &mut LastChannel) -> Option<Frame> {
         [_, _, _, _, _, _, _, _, b'#', data @ ..] => (rest.get(..8)?, data),
         _ => return None,
     };
-    let mut bytes = [0; Frame::MAX_CLASSIC];
-    if text::hex_bytes(data, &mut bytes)
+    let (bytes, len) = if let Ok(data) = <&[u8; 16]>::try_from(data) {
+        (text::eight_bytes(data), 8)
+    } else {
+        let mut bytes = [0; Frame::MAX_CLASSIC];
+        (text::hex_bytes(data, &mut bytes).then_some(bytes), data.len() / 2)
+    };
+    if let Some(bytes) = bytes
         && let Some(Identifier::Frame(id)) = text::identifier(digits)
-        && let Ok(len) = u8::try_from(data.len() / 2)
+        && let Ok(len) = u8::try_from(len)
     {
-        return Some(Frame::classic(id, bytes, len, time, channel));
+        frame.set_classic(id, bytes, len, time, channel);
+        return Some(());
     }
-    let frame = body(Rest::new(line, line.len() - rest.len())).ok()?;
-    Some(frame.with_time(time).with_channel(channel))
+    *frame = body(Rest::new(line, line.len() - rest.len())).ok()?.with_time(time).with_channel(channel);
+    Some(())
 }
 
 /// A line of either form, from its first character that is not a space.

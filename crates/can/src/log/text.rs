@@ -139,8 +139,22 @@ pub(super) fn hex_bytes(text: &[u8], into: &mut [u8]) -> bool {
 /// The bytes that eight hexadecimal digits spell, all digits at a time.
 #[inline]
 fn four_bytes(digits: [u8; 8]) -> Option<[u8; 4]> {
+    u32::try_from(word(u64::from_le_bytes(digits))?).ok().map(u32::to_le_bytes)
+}
+
+/// The bytes that sixteen hexadecimal digits spell.
+#[inline]
+pub(super) fn eight_bytes(digits: &[u8; 16]) -> Option<[u8; 8]> {
+    let (halves, _) = digits.as_chunks::<8>();
+    let [low, high] = halves else { return None };
+    let (low, high) = (word(u64::from_le_bytes(*low))?, word(u64::from_le_bytes(*high))?);
+    Some((low | high << 32).to_le_bytes())
+}
+
+/// The bytes that eight hexadecimal digits spell, the first of both in the lowest byte; all digits at a time.
+#[inline]
+fn word(text: u64) -> Option<u64> {
     const EACH: u64 = 0x0101_0101_0101_0101;
-    let text = u64::from_le_bytes(digits);
     // Letters have bit 6, and 9 more than their low half says.
     let letters = (text >> 6) & EACH;
     let values = (text & (0x0F * EACH)) + 9 * letters;
@@ -152,8 +166,7 @@ fn four_bytes(digits: [u8; 8]) -> Option<[u8; 4]> {
     }
     let pairs = (values << 4 | values >> 8) & 0x00FF_00FF_00FF_00FF;
     let fours = (pairs | pairs >> 8) & 0x0000_FFFF_0000_FFFF;
-    let [a, b, c, d, ..] = (fours | fours >> 16).to_le_bytes();
-    Some([a, b, c, d])
+    Some((fours | fours >> 16) & 0xFFFF_FFFF)
 }
 
 /// A hexadecimal number of 1 to 8 digits.
@@ -340,8 +353,12 @@ mod tests {
     #[test]
     fn bytes_fit_or_are_refused() {
         let mut into = [0; 8];
-        assert!(hex_bytes(b"00aA10fF01234567", &mut into) && into == [0, 0xAA, 0x10, 0xFF, 1, 0x23, 0x45, 0x67]);
+        assert!(
+            hex_bytes(b"00aA10fF01234567", &mut into) && into == [0, 0xAA, 0x10, 0xFF, 1, 0x23, 0x45, 0x67]
+        );
         assert!(hex_bytes(b"010203040506", &mut into) && into[..6] == [1, 2, 3, 4, 5, 6]);
+        assert_eq!(eight_bytes(b"00aA10fF01234567"), Some([0, 0xAA, 0x10, 0xFF, 1, 0x23, 0x45, 0x67]));
+        assert_eq!(eight_bytes(b"00aA10fF0123456G"), None);
         assert!(hex_bytes(b"", &mut into) && hex_bytes(b"00", &mut into));
         for bad in [&b"0"[..], b"0x", b"010203040506070809", b"01020304050", b"0102030g", b"01020304 5"] {
             assert!(!hex_bytes(bad, &mut into), "{}", String::from_utf8_lossy(bad));

@@ -10,7 +10,9 @@ use super::lines::Lines;
 use super::trc::Trc;
 use super::{LogFormat, Position, asc, candump, console, csv, gvret, text};
 use crate::{Channel, Frame};
+use candump::LastChannel;
 use coachwork_vehicle::{TimeBase, Timestamp};
+use embedded_can::StandardId;
 use std::io::BufRead;
 use std::sync::Arc;
 
@@ -24,18 +26,20 @@ pub(super) struct TextLog<R> {
 }
 
 /// What earlier lines said that later ones need.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     format: Option<LogFormat>,
     form: Form,
     /// Of a header line such as `interface = can0, …`; the lines below it name no channel.
     channel: Channel,
     /// Of the line before.
-    last_channel: candump::LastChannel,
+    last_channel: LastChannel,
     /// candump explains an error frame on lines that begin with a tab.
     after_error_frame: bool,
     /// Whether a time was seen that counts from 1970.
     utc: bool,
+    /// The last frame.
+    frame: Frame,
 }
 
 /// Which form a header has announced.
@@ -55,7 +59,7 @@ const YEAR_2000: Timestamp = Timestamp::from_seconds(946_684_800);
 
 impl<R: BufRead> TextLog<R> {
     pub(super) fn new(name: Arc<str>, input: R) -> Self {
-        Self { lines: Lines::new(input), name, state: State::default(), ended: false }
+        Self { lines: Lines::new(input), name, state: State::new(), ended: false }
     }
 
     #[inline]
@@ -63,8 +67,8 @@ impl<R: BufRead> TextLog<R> {
         while !self.ended {
             let Self { lines, state, .. } = self;
             match lines.next(|line, number| state.line(line, number)) {
-                Ok(Some(Ok(Some(frame)))) => return Some(Ok(frame)),
-                Ok(Some(Ok(None))) => {}
+                Ok(Some(Ok(true))) => return Some(Ok(state.frame)),
+                Ok(Some(Ok(false))) => {}
                 Ok(Some(Err(flaw))) => return Some(Err(self.error(flaw))),
                 Ok(None) => self.ended = true,
                 Err(cause) => {
@@ -107,32 +111,44 @@ impl<R: BufRead> TextLog<R> {
 }
 
 impl State {
-    /// One line, without its end, becomes a frame, nothing (blank, comment, header), or a flaw.
+    fn new() -> Self {
+        Self {
+            format: None,
+            form: Form::Candump,
+            channel: Channel::NONE,
+            last_channel: LastChannel::default(),
+            after_error_frame: false,
+            utc: false,
+            frame: Frame::empty(StandardId::ZERO.into()),
+        }
+    }
+
+    /// One line, without its end, becomes the frame and `true`, nothing (blank, comment, header), or a flaw.
     #[inline]
-    fn line(&mut self, line: &[u8], number: u64) -> Result<Option<Frame>, Flaw> {
+    fn line(&mut self, line: &[u8], number: u64) -> Result<bool, Flaw> {
         // The shape of nearly every line, before anything else is asked.
         if let Form::Candump = self.form
             && line.first() == Some(&b'(')
-            && let Some(frame) = candump::whole_line(line, &mut self.last_channel)
+            && candump::whole_line(line, &mut self.last_channel, &mut self.frame).is_some()
         {
             self.format = Some(LogFormat::Candump);
-            self.remember(&frame);
-            return Ok(Some(frame));
+            self.remember();
+            return Ok(true);
         }
         self.other_line(line, number)
     }
 
-    fn other_line(&mut self, line: &[u8], number: u64) -> Result<Option<Frame>, Flaw> {
+    fn other_line(&mut self, line: &[u8], number: u64) -> Result<bool, Flaw> {
         let bom = if number == 1 && line.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
         let rest = text::Rest::new(line, bom);
         let first = rest.after_spaces();
         match first.first() {
-            None | Some(b'#') => return Ok(None),
-            Some(b'\t') if self.after_error_frame && matches!(self.form, Form::Candump) => return Ok(None),
+            None | Some(b'#') => return Ok(false),
+            Some(b'\t') if self.after_error_frame && matches!(self.form, Form::Candump) => return Ok(false),
             _ => {}
         }
         if self.header(first) {
-            return Ok(None);
+            return Ok(false);
         }
         let frame = match &mut self.form {
             Form::Candump => {
@@ -140,7 +156,10 @@ impl State {
                 self.format = Some(format);
                 Some(frame)
             }
-            Form::Gvret(columns) => return columns.line(line).map(Some),
+            Form::Gvret(columns) => {
+                self.frame = columns.line(line)?;
+                return Ok(true);
+            }
             Form::Csv => Some(csv::line(line)?),
             Form::Asc(log) => log.line(first)?,
             Form::Trc(log) if first.first() == Some(b';') => {
@@ -149,10 +168,10 @@ impl State {
             }
             Form::Trc(log) => log.line(first)?,
         };
-        if let Some(frame) = &frame {
-            self.remember(frame);
-        }
-        Ok(frame)
+        let Some(frame) = frame else { return Ok(false) };
+        self.frame = frame;
+        self.remember();
+        Ok(true)
     }
 
     /// Whether the line is a header that says which form the lines after it have, and nothing else.
@@ -184,8 +203,8 @@ impl State {
         true
     }
 
-    fn remember(&mut self, frame: &Frame) {
-        self.after_error_frame = frame.is_error();
-        self.utc |= frame.time().is_some_and(|time| time >= YEAR_2000);
+    fn remember(&mut self) {
+        self.after_error_frame = self.frame.is_error();
+        self.utc |= self.frame.time().is_some_and(|time| time >= YEAR_2000);
     }
 }

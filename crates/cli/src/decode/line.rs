@@ -1,30 +1,24 @@
-//! Pieces of text become the lines of one frame, in room that is kept from frame to frame.
+//! Pieces of text become the lines of one frame, in room that somebody else keeps.
 //!
-//! *Invariant:* nothing is cut: where the room ends, it grows; what lies behind the length is never shown.
-//! *Next:* `render.rs`, which puts the pieces in order; `texts.rs`, which keeps those of signals.
+//! *Invariant:* nothing is cut: what does not fit is `None`, and then the lines are written anew where there is more room.
+//! *Next:* `render.rs`, which puts the pieces in order; `../output.rs`, which has the room.
 
-/// Room to begin with; the longest frame of most databases takes less.
-const ROOM: usize = 1 << 14;
-
-/// The lines of one frame.
+/// Room, and how much of it is written.
 #[derive(Debug)]
-pub(super) struct Line {
-    room: Vec<u8>,
+pub(super) struct Line<'a> {
+    room: &'a mut [u8],
     len: usize,
 }
 
-impl Line {
-    pub(super) fn new() -> Self {
-        Self { room: vec![0; ROOM], len: 0 }
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.len = 0;
+impl<'a> Line<'a> {
+    #[inline]
+    pub(super) fn new(room: &'a mut [u8]) -> Self {
+        Self { room, len: 0 }
     }
 
     #[inline]
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.room.get(..self.len).unwrap_or_default()
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
 
     /// Takes back the last bytes.
@@ -33,29 +27,52 @@ impl Line {
         self.len = self.len.saturating_sub(count);
     }
 
-    /// Adds the first `len` bytes of a piece. All of it is copied, and what follows lies over the rest: a copy of a known length is a few
-    /// moves, one of any length is a call.
+    /// Room for a piece of which `len` bytes will count; what follows lies over the rest.
     #[inline]
-    pub(super) fn put<const N: usize>(&mut self, piece: &[u8; N], len: usize) {
-        match self.room.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
-            Some(into) => {
-                *into = *piece;
-                self.len += len.min(N);
-            }
-            None => self.extend(piece.get(..len).unwrap_or(piece)),
-        }
+    pub(super) fn space<const N: usize>(&mut self, len: usize) -> Option<&mut [u8; N]> {
+        let space = self.room.get_mut(self.len..)?.first_chunk_mut()?;
+        self.len += len.min(N);
+        Some(space)
+    }
+
+    /// Adds the first `len` bytes of a piece, all of which is copied: a copy of a known length is a few moves, one of any length a call.
+    #[inline]
+    pub(super) fn put<const N: usize>(&mut self, piece: &[u8; N], len: usize) -> Option<()> {
+        *self.space(len)? = *piece;
+        Some(())
     }
 
     /// Adds bytes.
-    pub(super) fn extend(&mut self, bytes: &[u8]) {
-        if let Some(into) = self.room.get_mut(self.len..).and_then(|room| room.get_mut(..bytes.len())) {
-            into.copy_from_slice(bytes);
-        } else {
-            self.room.truncate(self.len);
-            self.room.extend_from_slice(bytes);
-            self.room.resize(self.room.len() + ROOM, 0);
-        }
+    #[inline]
+    pub(super) fn extend(&mut self, bytes: &[u8]) -> Option<()> {
+        self.room.get_mut(self.len..)?.get_mut(..bytes.len())?.copy_from_slice(bytes);
         self.len += bytes.len();
+        Some(())
+    }
+}
+
+/// A text that is put as a piece where it is short.
+#[derive(Debug)]
+pub(super) struct Piece {
+    text: Vec<u8>,
+    short: Option<[u8; Self::SHORT]>,
+}
+
+impl Piece {
+    const SHORT: usize = 64;
+
+    pub(super) fn new(text: Vec<u8>) -> Self {
+        let mut short = [0; Self::SHORT];
+        let fits = short.get_mut(..text.len()).map(|into| into.copy_from_slice(&text));
+        Self { short: fits.map(|()| short), text }
+    }
+
+    #[inline]
+    pub(super) fn put(&self, line: &mut Line<'_>) -> Option<()> {
+        match &self.short {
+            Some(short) => line.put(short, self.text.len()),
+            None => line.extend(&self.text),
+        }
     }
 }
 
@@ -66,19 +83,31 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_follow_one_another(pieces in proptest::collection::vec((any::<[u8; 32]>(), 0_usize..=32, 0_usize..3000), 0..40)) {
-            let (mut line, mut model) = (Line::new(), Vec::new());
-            for (piece, len, more) in pieces {
-                line.put(&piece, len);
-                model.extend_from_slice(&piece[..len]);
-                line.extend(&vec![piece[0]; more]);
-                model.extend_from_slice(&vec![piece[0]; more]);
-                line.shorten(more / 2);
-                model.truncate(model.len() - more / 2);
-                prop_assert_eq!(line.bytes(), &model[..]);
+        fn pieces_follow_one_another_or_do_not_fit(
+            pieces in proptest::collection::vec((any::<[u8; 32]>(), 0_usize..=32, 0_usize..100), 0..20),
+            room in 0_usize..3000,
+        ) {
+            let (mut room, mut model) = (vec![0xAA; room], Vec::new());
+            let mut line = Line::new(&mut room);
+            let fits = pieces.iter().all(|(piece, len, more)| {
+                let mut put = || {
+                    line.put(piece, *len)?;
+                    Piece::new(vec![piece[0]; *more]).put(&mut line)?;
+                    line.shorten(more / 2);
+                    Some(())
+                };
+                let mut known = piece[..*len].to_vec();
+                known.extend(vec![piece[0]; *more]);
+                known.truncate(known.len() - more / 2);
+                put().map(|()| model.extend(known)).is_some()
+            });
+            let len = line.len();
+            prop_assert_eq!(&room[..model.len()], &model[..]);
+            if fits {
+                prop_assert_eq!(len, model.len());
+            } else {
+                prop_assert!(room.len() < model.len() + 32 + 128, "there was room");
             }
-            line.clear();
-            prop_assert_eq!(line.bytes(), b"");
         }
     }
 }

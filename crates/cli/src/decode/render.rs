@@ -3,7 +3,7 @@
 //! *Invariant:* what does not depend on the frame (names, keys, units) is made once per message, what depends on the second once per second.
 //! *Next:* `texts.rs` (the signals), `line.rs` (where the pieces go), `../number.rs` (the digits).
 
-use super::line::Line;
+use super::line::{Line, Piece};
 use super::texts::{Style, Texts};
 use crate::Format;
 use crate::number;
@@ -19,25 +19,17 @@ pub(super) struct Render<'a> {
     messages: Vec<Prepared>,
     texts: Texts,
     second: Second,
-    channel: (Channel, Vec<u8>),
-    line: Line,
+    /// Of the frame before, and how it is printed.
+    channel: (Channel, Piece),
 }
 
 /// The parts of a printed message that are always the same.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Prepared {
     /// ` ::\nNAME(`, or `"id":291,"extended":false,"message":"NAME","signals":{`.
-    head: Vec<u8>,
+    head: Piece,
     /// How many signals the messages before this one have.
     first_signal: usize,
-}
-
-/// A time up to its decimal point, as the frames of one second have it.
-#[derive(Debug)]
-struct Second {
-    second: i64,
-    text: [u8; 32],
-    len: usize,
 }
 
 impl<'a> Render<'a> {
@@ -53,57 +45,67 @@ impl<'a> Render<'a> {
             };
             let first = first_signal;
             first_signal += message.signals().len();
-            Prepared { head, first_signal: first }
+            Prepared { head: Piece::new(head), first_signal: first }
         };
         let messages = database.messages().iter().map(&mut prepared).collect();
         let channel = (Channel::NONE, channel(style.format, &Channel::NONE));
-        let second = Second { second: -1, text: [0; 32], len: 0 };
-        Self { database, style, messages, texts: Texts::new(database, style), second, channel, line: Line::new() }
+        let texts = Texts::new(database, style);
+        Self { database, style, messages, texts, second: Second::default(), channel }
     }
 
-    /// The lines of a data frame of the message at `position`.
-    pub(super) fn frame(&mut self, frame: &Frame, position: usize) -> &[u8] {
-        self.line.clear();
+    /// Writes the lines of a data frame of the message at `position`; their length, or `None` where there is not room enough.
+    pub(super) fn frame(&mut self, room: &mut [u8], frame: &Frame, position: usize) -> Option<usize> {
         let (Some(message), Some(prepared)) =
             (self.database.messages().get(position), self.messages.get(position))
         else {
-            return &[];
+            return Some(0);
         };
-        let (line, style) = (&mut self.line, self.style);
-        self.second.put(line, style.format, frame);
+        let (mut line, style) = (Line::new(room), self.style);
+        self.second.put(&mut line, style.format, frame)?;
         if self.channel.0 != *frame.channel() {
             self.channel = (*frame.channel(), channel(style.format, frame.channel()));
         }
-        line.extend(&self.channel.1);
+        self.channel.1.put(&mut line)?;
         match style.format {
             Format::Text => {
-                identifier(line, frame.id());
-                payload(line, frame);
-                line.extend(&prepared.head);
+                identifier(&mut line, frame.id())?;
+                payload(&mut line, frame)?;
+                prepared.head.put(&mut line)?;
             }
-            Format::Jsonl if frame.id() == message.id() => line.extend(&prepared.head),
-            Format::Jsonl => line.extend(&json_head(message, frame.id())),
+            Format::Jsonl if frame.id() == message.id() => prepared.head.put(&mut line)?,
+            Format::Jsonl => line.extend(&json_head(message, frame.id()))?,
         }
         let mut is_empty = true;
         for value in message.decode_partial(frame.data()) {
-            self.texts.put(line, prepared.first_signal + value.index().position(), &value);
+            self.texts.put(&mut line, prepared.first_signal + value.index().position(), &value)?;
             is_empty = false;
         }
         if !is_empty {
             line.shorten(style.separator().len());
         }
         match style.format {
-            Format::Jsonl => line.put(b"}}\n", 3),
-            Format::Text if style.single_line => line.put(b")\n", 2),
-            Format::Text => line.put(b"\n)\n", 3),
+            Format::Jsonl => line.put(b"}}\n", 3)?,
+            Format::Text if style.single_line => line.put(b")\n", 2)?,
+            Format::Text => line.put(b"\n)\n", 3)?,
         }
-        line.bytes()
+        Some(line.len())
     }
+}
+
+/// A time up to its decimal point, as the frames of one second have it.
+#[derive(Debug, Default)]
+struct Second {
+    /// Where the second begins, in nanoseconds.
+    begin: u64,
+    text: [u8; 32],
+    /// Zero where no second is kept.
+    len: usize,
 }
 
 impl Second {
     /// The frame's time: ` (1436509052.249713) `, or `{"time":1436509052.249713,`.
-    fn put(&mut self, line: &mut Line, format: Format, frame: &Frame) {
+    #[inline]
+    fn put(&mut self, line: &mut Line<'_>, format: Format, frame: &Frame) -> Option<()> {
         let Some(time) = frame.time() else {
             let none = match format {
                 Format::Jsonl => b'{',
@@ -111,43 +113,37 @@ impl Second {
             };
             return line.put(&[none], 1);
         };
-        let nanoseconds = time.nanoseconds();
-        let (second, rest) = (nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000);
-        let micros = u32::try_from(rest / 1000).unwrap_or(u32::MAX);
-        if self.second != second || nanoseconds < 0 || rest % 1000 != 0 {
-            let digits = self.whole(format, nanoseconds, second);
-            if rest % 1000 != 0 || nanoseconds < 0 {
-                return line.extend(&digits);
-            }
-        }
-        line.put(&self.text, self.len);
-        let after = match format {
-            Format::Jsonl => [b',', 0],
-            Format::Text => [b')', b' '],
+        // A time before 0 is later than every second that is kept.
+        let rest = time.nanoseconds().cast_unsigned().wrapping_sub(self.begin);
+        let micros = match u32::try_from(rest) {
+            Ok(rest) if rest < 1_000_000_000 && rest % 1000 == 0 && self.len != 0 => rest / 1000,
+            _ => return line.extend(&self.whole(format, time.nanoseconds())),
         };
+        line.put(&self.text, self.len)?;
         let [a, b] = number::two_digits(micros / 10_000);
         let [c, d] = number::two_digits(micros / 100 % 100);
         let [e, f] = number::two_digits(micros % 100);
-        let [g, h] = after;
-        line.put(&[a, b, c, d, e, f, g, h], if h == 0 { 7 } else { 8 });
+        match format {
+            Format::Jsonl => line.put(&[a, b, c, d, e, f, b','], 7),
+            Format::Text => line.put(&[a, b, c, d, e, f, b')', b' '], 8),
+        }
     }
 
     /// The whole text of a time, of which what stands before the decimals is kept.
     #[cold]
-    fn whole(&mut self, format: Format, nanoseconds: i64, second: i64) -> Vec<u8> {
+    fn whole(&mut self, format: Format, nanoseconds: i64) -> Vec<u8> {
         let mut text = match format {
             Format::Jsonl => b"{\"time\":".to_vec(),
             Format::Text => b" (".to_vec(),
         };
         number::seconds(&mut text, nanoseconds);
         self.len = 0;
-        // A time before 0 has a sign, which belongs to no other.
-        self.second = if nanoseconds < 0 { -1 } else { second };
-        for (into, byte) in self.text.iter_mut().zip(&text) {
-            *into = *byte;
-            self.len += 1;
-            if *byte == b'.' {
-                break;
+        if let Ok(time) = u64::try_from(nanoseconds) {
+            self.begin = time - time % 1_000_000_000;
+            let len = text.iter().position(|byte| *byte == b'.').map_or(0, |point| point + 1);
+            if let (Some(into), Some(from)) = (self.text.get_mut(..len), text.get(..len)) {
+                into.copy_from_slice(from);
+                self.len = len;
             }
         }
         text.extend_from_slice(match format {
@@ -167,7 +163,7 @@ fn json_head(message: &Message, id: CanId) -> Vec<u8> {
 }
 
 /// A channel as it stands between time and identifier: ` can0  `, or `"channel":"can0",`.
-fn channel(format: Format, channel: &Channel) -> Vec<u8> {
+fn channel(format: Format, channel: &Channel) -> Piece {
     let mut text = Vec::new();
     match format {
         Format::Jsonl if channel.is_none() => {}
@@ -184,11 +180,12 @@ fn channel(format: Format, channel: &Channel) -> Vec<u8> {
             text.extend_from_slice(b"  ");
         }
     }
-    text
+    Piece::new(text)
 }
 
 /// Three digits, or eight.
-fn identifier(line: &mut Line, id: CanId) {
+#[inline]
+fn identifier(line: &mut Line<'_>, id: CanId) -> Option<()> {
     let (value, digits) = if id.is_extended() { (id.raw(), 8) } else { (id.raw() << 20, 3) };
     // One digit a byte, the first in the highest.
     let spread = u64::from(value);
@@ -197,28 +194,29 @@ fn identifier(line: &mut Line, id: CanId) {
     let spread = (spread | spread << 4) & 0x0F0F_0F0F_0F0F_0F0F;
     // The letters begin 7 after the digits; adding 6 to a digit of 10 or more carries into bit 4.
     let letters = ((spread + 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
-    line.put(&(spread + 0x3030_3030_3030_3030 + 7 * letters).to_be_bytes(), digits);
+    line.put(&(spread + 0x3030_3030_3030_3030 + 7 * letters).to_be_bytes(), digits)
 }
 
 /// Length and bytes: `   [4]  DE AD BE EF`.
-fn payload(line: &mut Line, frame: &Frame) {
+#[expect(clippy::inline_always, reason = "the place in the line stays in a register")]
+#[inline(always)]
+fn payload(line: &mut Line<'_>, frame: &Frame) -> Option<()> {
     let len = frame.len();
-    let [tens, ones] = number::two_digits(u32::from(u8::try_from(len).unwrap_or(0)));
     if frame.is_fd() {
-        line.put(&[b' ', b' ', b'[', tens, ones, b']', b' '], 7);
+        let [tens, ones] = number::two_digits(u32::from(u8::try_from(len).unwrap_or(0)));
+        line.put(&[b' ', b' ', b'[', tens, ones, b']', b' '], 7)?;
     } else {
-        line.put(&[b' ', b' ', b' ', b'[', ones, b']', b' '], 7);
+        line.put(&[b' ', b' ', b' ', b'[', b'0' | u8::try_from(len & 0xF).unwrap_or(0), b']', b' '], 7)?;
     }
-    for (place, bytes) in frame.padded().chunks_exact(8).enumerate() {
-        let Some(left @ 1..) = len.checked_sub(8 * place) else { return };
-        let mut text = [b' '; 24];
-        for (into, byte) in text.chunks_exact_mut(3).zip(bytes) {
-            if let ([_, high, low], Some(digits)) = (into, HEX.get(usize::from(*byte))) {
-                [*high, *low] = *digits;
-            }
+    for (place, bytes) in frame.padded().as_chunks::<8>().0.iter().enumerate() {
+        let Some(left @ 1..) = len.checked_sub(8 * place) else { break };
+        let text: &mut [u8; 24] = line.space(3 * left.min(8))?;
+        for ([space, high, low], byte) in text.as_chunks_mut::<3>().0.iter_mut().zip(bytes) {
+            *space = b' ';
+            [*high, *low] = HEX.get(usize::from(*byte)).copied().unwrap_or_default();
         }
-        line.put(&text, 3 * left.min(8));
     }
+    Some(())
 }
 
 /// The two digits of each byte.

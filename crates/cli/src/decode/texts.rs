@@ -92,14 +92,15 @@ impl Texts {
     }
 
     /// Adds a value with its separator; `signal` counts the signals of all messages.
-    #[inline]
-    pub(super) fn put(&mut self, line: &mut Line, signal: usize, value: &SignalValue<'_>) {
+    #[expect(clippy::inline_always, reason = "the place in the line stays in a register")]
+    #[inline(always)]
+    pub(super) fn put(&mut self, line: &mut Line<'_>, signal: usize, value: &SignalValue<'_>) -> Option<()> {
         let short = match value.raw() {
             Raw::Unsigned(value) => u16::try_from(value).ok(),
             Raw::Signed(value) => i16::try_from(value).ok().map(i16::cast_unsigned),
             Raw::F32(_) | Raw::F64(_) => None,
         };
-        let Some(short) = short else { return self.write(line, signal, value, None) };
+        let Some(short) = short else { return line.extend(self.write(signal, value, None)) };
         let key = (signal as u64 + 1) << 16 | u64::from(short);
         // The golden ratio scatters what is near together.
         let place = key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - KEPT_BITS);
@@ -108,25 +109,19 @@ impl Texts {
             Some(kept) if kept.key == key => {
                 let len = usize::from(kept.len);
                 if let (true, Some(text)) = (len <= USUAL, kept.text.first_chunk::<USUAL>()) {
-                    line.put(text, len);
+                    line.put(text, len)
                 } else {
-                    line.put(&kept.text, len);
+                    line.put(&kept.text, len)
                 }
             }
-            _ => self.write(line, signal, value, Some((key, place))),
+            _ => line.extend(self.write(signal, value, Some((key, place)))),
         }
     }
 
     /// Makes the text and keeps it where a place is given.
     #[inline(never)]
-    fn write(
-        &mut self,
-        line: &mut Line,
-        signal: usize,
-        value: &SignalValue<'_>,
-        keep: Option<(u64, usize)>,
-    ) {
-        let Some(around) = self.around.get(signal) else { return };
+    fn write(&mut self, signal: usize, value: &SignalValue<'_>, keep: Option<(u64, usize)>) -> &[u8] {
+        let Some(around) = self.around.get(signal) else { return &[] };
         let text = &mut self.scratch;
         text.clear();
         text.extend_from_slice(&around.before);
@@ -145,7 +140,6 @@ impl Texts {
             }
         }
         text.extend_from_slice(self.style.separator());
-        line.extend(text);
         if let Some((key, place)) = keep
             && let Some(kept) = self.kept.get_mut(place)
             && let Some(into) = kept.text.get_mut(..text.len())
@@ -154,5 +148,6 @@ impl Texts {
             into.copy_from_slice(text);
             (kept.key, kept.len) = (key, len);
         }
+        text
     }
 }

@@ -11,6 +11,8 @@ mod record;
 mod stream;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vehicle_tests;
 
 use super::LogFault;
 use super::record::{ByteFlaw, RecordFault};

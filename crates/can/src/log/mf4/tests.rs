@@ -6,13 +6,13 @@ use crate::{CanId, Direction, Frame};
 use proptest::prelude::*;
 use std::io::{Cursor, Write};
 
-const START: i64 = 1_700_000_000_000_000_000;
+pub(super) const START: i64 = 1_700_000_000_000_000_000;
 
 /// A file in the making: blocks are put behind each other, links filled in.
-struct File(Vec<u8>);
+pub(super) struct File(pub(super) Vec<u8>);
 
 impl File {
-    fn new(magic: &[u8; 8]) -> Self {
+    pub(super) fn new(magic: &[u8; 8]) -> Self {
         let mut bytes = magic.to_vec();
         bytes.extend(b"4.10    made    ");
         bytes.extend([0; 4]);
@@ -26,7 +26,7 @@ impl File {
         file
     }
 
-    fn block(&mut self, id: &[u8; 4], links: &[u64], data: &[u8]) -> u64 {
+    pub(super) fn block(&mut self, id: &[u8; 4], links: &[u64], data: &[u8]) -> u64 {
         self.0.resize(self.0.len().next_multiple_of(8), 0);
         let at = self.0.len() as u64;
         self.0.extend(id);
@@ -64,7 +64,7 @@ impl File {
 
     /// The group of CAN_DataFrame: 8 bytes of time in nanoseconds, then channel, identifier, flags, length, and 64 or 8 bytes.
     /// Says where the group and its channel of data are.
-    fn data_frames(&mut self, number: u64, variable: bool, next: u64) -> (u64, u64) {
+    pub(super) fn data_frames(&mut self, number: u64, variable: bool, next: u64) -> (u64, u64) {
         let data = self.channel(
             "CAN_DataFrame.DataBytes",
             0,
@@ -107,7 +107,7 @@ impl File {
     }
 
     /// A data group in front of those there are.
-    fn data_group(&mut self, id_size: u8, group: u64, data: u64) {
+    pub(super) fn data_group(&mut self, id_size: u8, group: u64, data: u64) {
         let first = u64::from_le_bytes(self.0[88..96].try_into().unwrap());
         let at = self.block(b"##DG", &[first, group, data, 0], &[id_size, 0, 0, 0, 0, 0, 0, 0]);
         self.link(64, 0, at);
@@ -131,7 +131,7 @@ fn record(frame: &Frame) -> Vec<u8> {
     record
 }
 
-fn fixed(frame: &Frame) -> Vec<u8> {
+pub(super) fn fixed(frame: &Frame) -> Vec<u8> {
     [record(frame), frame.padded().to_vec()].concat()
 }
 
@@ -141,7 +141,7 @@ fn numbered(n: u32) -> Frame {
     frame.with_time(coachwork_vehicle::Timestamp::from_nanoseconds(START + i64::from(n) * 1000))
 }
 
-fn zipped(content: &[u8], columns: Option<usize>) -> Vec<u8> {
+pub(super) fn zipped(content: &[u8], columns: Option<usize>) -> Vec<u8> {
     let turned = match columns {
         None => content.to_vec(),
         Some(columns) => {

@@ -3,28 +3,19 @@
 //! *Invariant:* a length that no record has is damage; the search then goes on byte by byte to two records in a row that could be.
 //! *Next:* `socketcan.rs`, which reads the packets.
 
-use super::{MAX_PACKET, MAX_RECORD, Order, WINDOW, YEAR_2000, socketcan};
+use super::{Form, MAX_PACKET, MAX_RECORD, Order, PacketReader, socketcan};
 use crate::Frame;
 use crate::log::LogFault;
-use crate::log::record::{ByteFlaw, RecordFault};
-use crate::log::window::Window;
-use coachwork_vehicle::{TimeBase, Timestamp};
+use crate::log::record::RecordFault;
+use coachwork_vehicle::Timestamp;
 use std::io::BufRead;
 
 const HEADER: usize = 24;
 const RECORD: usize = 16;
 
-/// A pcap log.
-#[derive(Debug)]
-pub(in crate::log) struct PcapReader<R> {
-    window: Window<R>,
-    capture: Option<Capture>,
-    /// After damage, which was reported, a plausible record is searched for.
-    lost: bool,
-    ended: bool,
-    /// Whether a time was seen that counts from 1970.
-    utc: bool,
-}
+/// What is known of a pcap log: nothing before its header.
+#[derive(Debug, Default)]
+pub(in crate::log) struct Classic(Option<Capture>);
 
 /// What the header says, and the time last seen.
 #[derive(Clone, Copy, Debug)]
@@ -39,50 +30,32 @@ struct Capture {
 /// How far apart in time records in a row are, when one has to be found again: a day.
 const PLAUSIBLE: u32 = 86_400;
 
-impl<R: BufRead> PcapReader<R> {
-    pub(in crate::log) fn new(input: R) -> Self {
-        Self { window: Window::new(input, WINDOW), capture: None, lost: false, ended: false, utc: false }
-    }
-
-    /// How far the log was read.
-    pub(in crate::log) fn offset(&self) -> u64 {
-        self.window.offset()
-    }
-
-    /// What the times count from, as far as they have shown it.
-    pub(in crate::log) fn time_base(&self) -> TimeBase {
-        if self.utc { TimeBase::Utc } else { TimeBase::Unknown }
-    }
+impl Form for Classic {
+    /// Two records.
+    const FOUND: usize = 2 * (RECORD + MAX_PACKET);
 
     #[inline]
-    pub(in crate::log) fn next(&mut self) -> Option<Result<Frame, ByteFlaw>> {
-        while !self.ended {
-            let at = self.window.offset();
-            match self.step() {
-                Ok(Some(frame)) => {
-                    self.utc |= frame.time().is_some_and(|time| time >= YEAR_2000);
-                    return Some(Ok(frame));
-                }
-                Ok(None) => {}
-                Err(fault) => {
-                    self.ended |= matches!(fault, LogFault::Io(_));
-                    return Some(Err(ByteFlaw { offset: at, fault }));
-                }
-            }
-        }
-        None
-    }
-
-    #[inline]
-    fn step(&mut self) -> Result<Option<Frame>, LogFault> {
-        let Some(capture) = self.capture else {
-            self.capture = Some(self.open()?);
+    fn step<R: BufRead>(log: &mut PacketReader<R, Self>) -> Result<Option<Frame>, LogFault> {
+        let Some(capture) = log.form.0 else {
+            log.form.0 = Some(log.open()?);
             return Ok(None);
         };
-        if self.lost {
-            self.search(capture)?;
-            return Ok(None);
-        }
+        log.record(capture)
+    }
+
+    /// Two records in a row that could be, or one at the end.
+    fn plausible(&self, bytes: &[u8]) -> bool {
+        let follows = |bytes: &[u8]| self.0.and_then(|capture| capture.follows(bytes));
+        follows(bytes).is_some_and(|next| {
+            let after = bytes.get(next..).unwrap_or_default();
+            after.is_empty() || follows(after).is_some()
+        })
+    }
+}
+
+impl<R: BufRead> PacketReader<R, Classic> {
+    #[inline]
+    fn record(&mut self, capture: Capture) -> Result<Option<Frame>, LogFault> {
         if !self.window.fill(RECORD).map_err(LogFault::Io)? {
             return self.end("a record's header");
         }
@@ -102,7 +75,7 @@ impl<R: BufRead> PcapReader<R> {
         let packet = self.window.bytes().get(RECORD..RECORD + len).unwrap_or_default();
         let frame = socketcan::frame(capture.link, packet);
         self.window.consume(RECORD + len);
-        self.capture = Some(Capture { seconds: Some(record.seconds), ..capture });
+        self.form.0 = Some(Capture { seconds: Some(record.seconds), ..capture });
         let time =
             i64::from(record.seconds) * 1_000_000_000 + i64::from(record.fraction) * i64::from(capture.unit);
         Ok(frame?.map(|frame| frame.with_time(Timestamp::from_nanoseconds(time))))
@@ -147,35 +120,6 @@ impl<R: BufRead> PcapReader<R> {
     fn end_within_a_record(&mut self) -> Result<Option<Frame>, LogFault> {
         self.ended = true;
         Err(RecordFault::Truncated("a record").into())
-    }
-
-    #[cold]
-    fn damage(&mut self, fault: RecordFault) -> Result<Option<Frame>, LogFault> {
-        self.window.consume(1);
-        self.lost = true;
-        Err(fault.into())
-    }
-
-    /// Goes to the next two records in a row that could be, or one at the end.
-    fn search(&mut self, capture: Capture) -> Result<(), LogFault> {
-        loop {
-            let more = self.window.fill(WINDOW).map_err(LogFault::Io)?;
-            let bytes = self.window.bytes();
-            let last = bytes.len().saturating_sub(2 * (RECORD + MAX_PACKET));
-            let to = if more { last } else { bytes.len() };
-            let found = (0..to).find(|at| {
-                let next = capture.follows(bytes.get(*at..).unwrap_or_default());
-                next.is_some_and(|next| {
-                    let after = bytes.get(at + next..).unwrap_or_default();
-                    after.is_empty() || capture.follows(after).is_some()
-                })
-            });
-            self.window.consume(found.unwrap_or(to));
-            if found.is_some() || !more {
-                self.lost = false;
-                return Ok(());
-            }
-        }
     }
 }
 

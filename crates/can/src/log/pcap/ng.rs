@@ -3,12 +3,12 @@
 //! *Invariant:* a block is believed when its length stands at both of its ends; else the search goes on to one of which that is so.
 //! *Next:* `socketcan.rs`, which reads the packets.
 
-use super::{MAX_RECORD, Order, WINDOW, YEAR_2000, socketcan};
+use super::{Form, MAX_RECORD, Order, PacketReader, WINDOW, socketcan};
 use crate::log::LogFault;
-use crate::log::record::{ByteFlaw, RecordFault};
-use crate::log::window::{Window, chunk};
+use crate::log::record::RecordFault;
+use crate::log::window::chunk;
 use crate::{Channel, Direction, Frame};
-use coachwork_vehicle::{TimeBase, Timestamp};
+use coachwork_vehicle::Timestamp;
 use std::io::BufRead;
 
 pub(super) const SECTION: u32 = 0x0A0D_0D0A;
@@ -32,18 +32,12 @@ const MAX_FOUND: usize = 8 * 1024;
 /// No section describes more.
 const MAX_INTERFACES: usize = 4096;
 
-/// A pcapng log.
-#[derive(Debug)]
-pub(in crate::log) struct PcapngReader<R> {
-    window: Window<R>,
-    /// Of the section; `None` before the first.
+/// What a section says.
+#[derive(Debug, Default)]
+pub(in crate::log) struct Section {
+    /// `None` before the first section.
     order: Option<Order>,
     interfaces: Vec<Interface>,
-    /// After damage, which was reported, a plausible block is searched for.
-    lost: bool,
-    ended: bool,
-    /// Whether a time was seen that counts from 1970.
-    utc: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,53 +49,23 @@ struct Interface {
     offset: i64,
 }
 
-impl<R: BufRead> PcapngReader<R> {
-    pub(in crate::log) fn new(input: R) -> Self {
-        Self {
-            window: Window::new(input, WINDOW),
-            order: None,
-            interfaces: Vec::new(),
-            lost: false,
-            ended: false,
-            utc: false,
-        }
-    }
-
-    /// How far the log was read.
-    pub(in crate::log) fn offset(&self) -> u64 {
-        self.window.offset()
-    }
-
-    /// What the times count from, as far as they have shown it.
-    pub(in crate::log) fn time_base(&self) -> TimeBase {
-        if self.utc { TimeBase::Utc } else { TimeBase::Unknown }
-    }
+impl Form for Section {
+    const FOUND: usize = MAX_FOUND;
 
     #[inline]
-    pub(in crate::log) fn next(&mut self) -> Option<Result<Frame, ByteFlaw>> {
-        while !self.ended {
-            let at = self.window.offset();
-            match self.step() {
-                Ok(Some(frame)) => {
-                    self.utc |= frame.time().is_some_and(|time| time >= YEAR_2000);
-                    return Some(Ok(frame));
-                }
-                Ok(None) => {}
-                Err(fault) => {
-                    self.ended |= matches!(fault, LogFault::Io(_));
-                    return Some(Err(ByteFlaw { offset: at, fault }));
-                }
-            }
-        }
-        None
+    fn step<R: BufRead>(log: &mut PacketReader<R, Self>) -> Result<Option<Frame>, LogFault> {
+        log.block()
     }
 
+    /// A block of a known type whose length stands at both ends.
+    fn plausible(&self, bytes: &[u8]) -> bool {
+        plausible(bytes, self.order)
+    }
+}
+
+impl<R: BufRead> PacketReader<R, Section> {
     #[inline]
-    fn step(&mut self) -> Result<Option<Frame>, LogFault> {
-        if self.lost {
-            self.search()?;
-            return Ok(None);
-        }
+    fn block(&mut self) -> Result<Option<Frame>, LogFault> {
         if !self.window.fill(BLOCK).map_err(LogFault::Io)? {
             if !self.window.bytes().is_empty() {
                 return self.damage(RecordFault::Truncated("a block"));
@@ -112,7 +76,7 @@ impl<R: BufRead> PcapngReader<R> {
         let bytes = self.window.bytes();
         let (order, kind) = match order_of_section(bytes) {
             Some(order) => (order, SECTION),
-            None => match self.order.and_then(|order| Some((order, order.u32(bytes, 0)?))) {
+            None => match self.form.order.and_then(|order| Some((order, order.u32(bytes, 0)?))) {
                 Some((order, kind)) if kind != SECTION => (order, kind),
                 _ => return self.damage(RecordFault::Damaged("no block begins here")),
             },
@@ -124,7 +88,9 @@ impl<R: BufRead> PcapngReader<R> {
             return self.damage(RecordFault::Size { what: "a block", size: size.into() });
         }
         if len > WINDOW {
-            if is_packet && self.interfaces.iter().all(|interface| interface.link == socketcan::SOCKETCAN) {
+            if is_packet
+                && self.form.interfaces.iter().all(|interface| interface.link == socketcan::SOCKETCAN)
+            {
                 return self
                     .damage(RecordFault::Size { what: "a block with a CAN frame", size: size.into() });
             }
@@ -144,14 +110,14 @@ impl<R: BufRead> PcapngReader<R> {
         let body = block.get(8..len - 4).unwrap_or_default();
         let frame = match kind {
             SECTION => {
-                self.order = Some(order);
-                self.interfaces.clear();
+                self.form.order = Some(order);
+                self.form.interfaces.clear();
                 Ok(None)
             }
-            INTERFACE if self.interfaces.len() < MAX_INTERFACES => {
-                match Interface::parse(body, order, self.interfaces.len()) {
+            INTERFACE if self.form.interfaces.len() < MAX_INTERFACES => {
+                match Interface::parse(body, order, self.form.interfaces.len()) {
                     Some(interface) => {
-                        self.interfaces.push(interface);
+                        self.form.interfaces.push(interface);
                         Ok(None)
                     }
                     None => Err(RecordFault::Damaged("the description of an interface").into()),
@@ -160,34 +126,12 @@ impl<R: BufRead> PcapngReader<R> {
             INTERFACE => {
                 Err(RecordFault::Size { what: "a section with more interfaces than", size: 4096 }.into())
             }
-            PACKET | OLD_PACKET => packet(&self.interfaces, kind, body, order),
-            SIMPLE_PACKET => simple_packet(self.interfaces.first(), body, order),
+            PACKET | OLD_PACKET => packet(&self.form.interfaces, kind, body, order),
+            SIMPLE_PACKET => simple_packet(self.form.interfaces.first(), body, order),
             _ => Ok(None),
         };
         self.window.consume(len);
         frame
-    }
-
-    #[cold]
-    fn damage(&mut self, fault: RecordFault) -> Result<Option<Frame>, LogFault> {
-        self.window.consume(1);
-        self.lost = true;
-        Err(fault.into())
-    }
-
-    /// Goes to the next block of a known type whose length stands at both ends.
-    fn search(&mut self) -> Result<(), LogFault> {
-        loop {
-            let more = self.window.fill(WINDOW).map_err(LogFault::Io)?;
-            let bytes = self.window.bytes();
-            let to = if more { bytes.len().saturating_sub(MAX_FOUND) } else { bytes.len() };
-            let found = (0..to).find(|at| plausible(bytes.get(*at..).unwrap_or_default(), self.order));
-            self.window.consume(found.unwrap_or(to));
-            if found.is_some() || !more {
-                self.lost = false;
-                return Ok(());
-            }
-        }
     }
 }
 
