@@ -1,8 +1,9 @@
 //! `coachwork decode`: a log becomes decoded frames, one at a time.
 //!
-//! *Invariant:* nothing is allocated per frame and nothing waits in a buffer while the tool waits for input; what is not printed is counted.
+//! *Invariant:* memory does not grow with the log, and nothing waits in a buffer while the tool waits for input; what is not printed is counted.
 //! *Next:* `render.rs` (what a frame looks like), `output.rs` (where it goes).
 
+mod bodies;
 mod line;
 mod render;
 mod texts;

@@ -91,7 +91,7 @@ pub struct LogReader<R> {
 /// What reads the log: none yet, or the reader of its kind.
 #[derive(Debug)]
 enum Source<R> {
-    Text(TextLog<Input<R>>),
+    Text(Box<TextLog<Input<R>>>),
     Blf(Box<BlfReader<Input<R>>>),
     Pcap(Box<PcapReader<Input<R>>>),
     Pcapng(Box<PcapngReader<Input<R>>>),
@@ -203,7 +203,7 @@ impl<R: BufRead> LogReader<R> {
         let Source::New(input) = std::mem::replace(&mut self.source, Source::Ended) else { return Ok(()) };
         let fault = match Input::open(input) {
             Ok((input, Kind::Text)) => {
-                self.source = Source::Text(TextLog::new(Arc::clone(&self.name), input));
+                self.source = Source::Text(Box::new(TextLog::new(Arc::clone(&self.name), input)));
                 return Ok(());
             }
             Ok((input, Kind::Blf)) => {

@@ -270,10 +270,8 @@ pub(super) fn seconds(text: &[u8]) -> Option<Timestamp> {
 /// Ten digits of seconds and six of their decimals, in nanoseconds; `None` where one is no digit, or the sum does not fit.
 #[inline]
 fn microseconds(text: &[u8; 17]) -> Option<i64> {
-    let [a, b, c, d, e, f, g, h, i, j, b'.', decimals @ ..] = *text else { return None };
-    let [k, l, m, n, o, p] = decimals;
-    let high = eight_digits([a, b, c, d, e, f, g, h])?;
-    let low = eight_digits([i, j, k, l, m, n, o, p])?;
+    let [high @ .., d9, d10, b'.', m1, m2, m3, m4, m5, m6] = *text else { return None };
+    let (high, low) = (eight_digits(high)?, eight_digits([d9, d10, m1, m2, m3, m4, m5, m6])?);
     // Sixteen digits do not overflow.
     i64::try_from(high * 100_000_000 + low).ok()?.checked_mul(1000)
 }

@@ -21,6 +21,11 @@ impl<'a> Line<'a> {
         self.len
     }
 
+    /// What was written from a place on.
+    pub(super) fn since(&self, start: usize) -> &[u8] {
+        self.room.get(start..self.len).unwrap_or_default()
+    }
+
     /// Takes back the last bytes.
     #[inline]
     pub(super) fn shorten(&mut self, count: usize) {

@@ -1,8 +1,9 @@
 //! A decoded frame as JSON, or as text like candump's with values.
 //!
 //! *Invariant:* what does not depend on the frame (names, keys, units) is made once per message, what depends on the second once per second.
-//! *Next:* `texts.rs` (the signals), `line.rs` (where the pieces go), `../number.rs` (the digits).
+//! *Next:* `bodies.rs` (what was printed before), `texts.rs` (the signals), `line.rs` (where the pieces go), `../number.rs` (the digits).
 
+use super::bodies::{Bodies, Key};
 use super::line::{Line, Piece};
 use super::texts::{Style, Texts};
 use crate::Format;
@@ -18,6 +19,7 @@ pub(super) struct Render<'a> {
     /// By message.
     messages: Vec<Prepared>,
     texts: Texts,
+    bodies: Bodies,
     second: Second,
     /// Of the frame before, and how it is printed.
     channel: (Channel, Piece),
@@ -50,7 +52,7 @@ impl<'a> Render<'a> {
         let messages = database.messages().iter().map(&mut prepared).collect();
         let channel = (Channel::NONE, channel(style.format, &Channel::NONE));
         let texts = Texts::new(database, style);
-        Self { database, style, messages, texts, second: Second::default(), channel }
+        Self { database, style, messages, texts, bodies: Bodies::new(), second: Second::default(), channel }
     }
 
     /// Writes the lines of a data frame of the message at `position`; their length, or `None` where there is not room enough.
@@ -66,29 +68,56 @@ impl<'a> Render<'a> {
             self.channel = (*frame.channel(), channel(style.format, frame.channel()));
         }
         self.channel.1.put(&mut line)?;
-        match style.format {
-            Format::Text => {
-                identifier(&mut line, frame.id())?;
-                payload(&mut line, frame)?;
-                prepared.head.put(&mut line)?;
-            }
-            Format::Jsonl if frame.id() == message.id() => prepared.head.put(&mut line)?,
-            Format::Jsonl => line.extend(&json_head(message, frame.id()))?,
+        if style.format == Format::Text {
+            identifier(&mut line, frame.id())?;
         }
-        let mut is_empty = true;
-        for value in message.decode_partial(frame.data()) {
-            self.texts.put(&mut line, prepared.first_signal + value.index().position(), &value)?;
-            is_empty = false;
-        }
-        if !is_empty {
-            line.shorten(style.separator().len());
-        }
-        match style.format {
-            Format::Jsonl => line.put(b"}}\n", 3)?,
-            Format::Text if style.single_line => line.put(b")\n", 2)?,
-            Format::Text => line.put(b"\n)\n", 3)?,
+        // JSON has the identifier in what follows, and it may be that of another sender.
+        let same = style.format == Format::Text || frame.id() == message.id();
+        let key = if same { Key::of(frame, position) } else { None };
+        let Some(key) = key else {
+            body(&mut line, &mut self.texts, style, prepared, (frame, message))?;
+            return Some(line.len());
+        };
+        if let Some(kept) = self.bodies.body(key) {
+            line.extend(kept)?;
+        } else {
+            let start = line.len();
+            body(&mut line, &mut self.texts, style, prepared, (frame, message))?;
+            self.bodies.keep(key, line.since(start));
         }
         Some(line.len())
+    }
+}
+
+/// What follows the identifier; of JSON with the identifier.
+#[inline(never)]
+fn body(
+    line: &mut Line<'_>,
+    texts: &mut Texts,
+    style: Style,
+    prepared: &Prepared,
+    (frame, message): (&Frame, &Message),
+) -> Option<()> {
+    match style.format {
+        Format::Text => {
+            payload(line, frame)?;
+            prepared.head.put(line)?;
+        }
+        Format::Jsonl if frame.id() == message.id() => prepared.head.put(line)?,
+        Format::Jsonl => line.extend(&json_head(message, frame.id()))?,
+    }
+    let mut is_empty = true;
+    for value in message.decode_partial(frame.data()) {
+        texts.put(line, prepared.first_signal + value.index().position(), &value)?;
+        is_empty = false;
+    }
+    if !is_empty {
+        line.shorten(style.separator().len());
+    }
+    match style.format {
+        Format::Jsonl => line.put(b"}}\n", 3),
+        Format::Text if style.single_line => line.put(b")\n", 2),
+        Format::Text => line.put(b"\n)\n", 3),
     }
 }
 
@@ -120,12 +149,12 @@ impl Second {
             _ => return line.extend(&self.whole(format, time.nanoseconds())),
         };
         line.put(&self.text, self.len)?;
-        let [a, b] = number::two_digits(micros / 10_000);
-        let [c, d] = number::two_digits(micros / 100 % 100);
-        let [e, f] = number::two_digits(micros % 100);
+        let [d1, d2] = number::two_digits(micros / 10_000);
+        let [d3, d4] = number::two_digits(micros / 100 % 100);
+        let [d5, d6] = number::two_digits(micros % 100);
         match format {
-            Format::Jsonl => line.put(&[a, b, c, d, e, f, b','], 7),
-            Format::Text => line.put(&[a, b, c, d, e, f, b')', b' '], 8),
+            Format::Jsonl => line.put(&[d1, d2, d3, d4, d5, d6, b','], 7),
+            Format::Text => line.put(&[d1, d2, d3, d4, d5, d6, b')', b' '], 8),
         }
     }
 

@@ -7,7 +7,7 @@
 use super::line::Line;
 use crate::Format;
 use crate::number;
-use coachwork_dbc::{Database, Raw, SignalValue};
+use coachwork_dbc::{Database, Message, Raw, SignalValue};
 
 /// How signals are written.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +67,7 @@ const KEPT_BITS: u32 = 13;
 impl Texts {
     pub(super) fn new(database: &Database, style: Style) -> Self {
         let mut around = Vec::new();
-        for signal in database.messages().iter().flat_map(|message| message.signals()) {
+        for signal in database.messages().iter().flat_map(Message::signals) {
             let mut before = Vec::new();
             let mut unit = Vec::new();
             match style.format {
