@@ -11,6 +11,10 @@ use crate::number;
 use coachwork_can::{Channel, Frame};
 use coachwork_dbc::{CanId, Database, Message};
 
+#[cfg(test)]
+#[path = "render_tests.rs"]
+mod tests;
+
 /// How frames are printed.
 #[derive(Debug)]
 pub(super) struct Render<'a> {
