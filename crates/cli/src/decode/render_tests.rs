@@ -83,8 +83,8 @@ proptest! {
                 prop_assert_eq!(value["channel"].as_str().unwrap_or(""), frame.channel().as_str());
             } else {
                 prop_assert_eq!(alone.lines().count() == 1, single_line);
-                let bytes: String = frame.data().iter().map(|byte| format!(" {byte:02X}")).collect();
-                prop_assert!(alone.contains(&format!("] {bytes} ::")), "{}", alone);
+                let bytes: Vec<String> = frame.data().iter().map(|byte| format!(" {byte:02X}")).collect();
+                prop_assert!(alone.contains(&format!("] {} ::", bytes.concat())), "{}", alone);
                 let mut time = Vec::new();
                 if let Some(at) = frame.time() {
                     number::seconds(&mut time, at.nanoseconds());

@@ -246,7 +246,7 @@ impl<R: Read> Containers<R> {
             self.ends(at, "a container");
             return Ok(0);
         }
-        let given = self.to_next_mark(inside)?;
+        let given = self.go_to_next_mark(inside)?;
         let bytes = self.raw.bytes();
         let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
         let status =
@@ -300,7 +300,7 @@ impl<R: Read> Containers<R> {
 
     /// How much of a container's data the decompressor may have: up to where an object may begin, and over that mark only when all before it
     /// was unpacked. So the search after damage finds the same object, however the file is read.
-    fn to_next_mark(&mut self, inside: Inside) -> io::Result<usize> {
+    fn go_to_next_mark(&mut self, inside: Inside) -> io::Result<usize> {
         let whole = self.raw.fill(MAGIC.len())?;
         let bytes = self.raw.bytes();
         if bytes.starts_with(MAGIC) && !inside.drained {
