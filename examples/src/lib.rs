@@ -4,7 +4,7 @@ mod own;
 mod power;
 mod record;
 
-pub use own::{Fault, START, databases, drive_log, load_databases, mapping_file, scenario};
+pub use own::{Fault, START, crc, databases, drive_log, load_databases, mapping_file, scenario, stamps};
 pub use power::with_power;
 pub use record::record;
 
@@ -17,6 +17,11 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/logs.md")]
 pub struct Logs;
+
+/// The code of the page on the simulated car, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/simulator.md")]
+pub struct Simulator;
 
 /// The code of the page on buses, compiled and run.
 #[cfg(doctest)]

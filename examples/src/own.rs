@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use coachwork::Timestamp;
-use coachwork::can::Databases;
+use coachwork::can::{Databases, Stamps};
 use coachwork::dbc::Options;
 use coachwork::simulator::Scenario;
 
@@ -28,6 +28,22 @@ pub fn databases() -> Vec<PathBuf> {
 /// What their signals are in COVESA VSS.
 pub fn mapping_file() -> PathBuf {
     root().join("dbc").join("coachwork_mapping.json")
+}
+
+/// What guards the steering message: a counter, and a checksum over what comes before it.
+pub fn stamps() -> Stamps {
+    Stamps::new()
+        .counter("SteeringStatus.SteeringCounter")
+        .checksum("SteeringStatus.SteeringChecksum", |_, payload| {
+            crc(payload.get(..3).unwrap_or_default()).into()
+        })
+}
+
+/// CRC-8 of SAE J1850.
+pub fn crc(bytes: &[u8]) -> u8 {
+    !bytes.iter().fold(0xFF, |sum, byte| {
+        (0..8).fold(sum ^ byte, |sum, _| if sum & 0x80 == 0 { sum << 1 } else { (sum << 1) ^ 0x1D })
+    })
 }
 
 /// The recorded drive.

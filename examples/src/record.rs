@@ -9,11 +9,11 @@ use std::time::Duration;
 use coachwork::ManualClock;
 use coachwork::can::bus::{Batch, VirtualBus};
 use coachwork::can::log::CandumpWriter;
-use coachwork::can::{Databases, Emit, Mapping};
+use coachwork::can::{Databases, Mapping, Segment, Wiring};
 use coachwork::simulator::{Scenario, SimulatedVehicle};
 use futures::FutureExt;
 
-use crate::own::{Fault, START};
+use crate::own::{Fault, START, stamps};
 
 /// The step of the clock.
 const TICK: Duration = Duration::from_millis(10);
@@ -32,7 +32,8 @@ pub fn record(
     let bus = VirtualBus::new("can0", 4096);
     let (mut tap, _) = bus.connect().into_parts();
     let (car, mut drive) = SimulatedVehicle::new(clock.clone(), scenario)?;
-    let mut emit = Emit::of(Arc::new(car), databases, mapping)?.onto(bus.connect(), clock.clone());
+    let wiring = Wiring::new().bus(bus.connect(), [Segment::new("can0", databases)]).stamps(stamps());
+    let (mut emit, _) = wiring.emit(Arc::new(car), mapping, clock.clone())?;
     let channel: coachwork::can::Channel = "can0".parse()?;
     let mut log = CandumpWriter::new(Vec::new());
     let mut batch = Batch::new(4096);

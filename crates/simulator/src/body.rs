@@ -1,163 +1,117 @@
-//! Doors, locks, seats, windows and lights: what can be asked to move, and when it will not.
+//! Doors, locks, windows, seats, lights and wipers: what can be asked to move, and what people move by hand.
 //!
-//! *Invariant:* nothing opens or unlocks on request while the car moves. A refused request changes nothing.
-//! *Next:* `car.rs` (which steps it and passes requests on).
+//! *Invariant:* nothing opens or unlocks on request while the car moves. What is blocked is moved by nobody.
+//! *Next:* `requests.rs` (who may move what), `car.rs` (which steps it).
 
-use coachwork_vehicle::{Refusal, RefusalKind, Value};
-
-use crate::actuator::{Switch, Travel};
+use crate::actuator::{Part, Switch, Travel};
+use crate::corner::{Corner, Corners};
 use crate::energy::Energy;
 use crate::motion::Motion;
+use crate::seat::{Seat, Side};
 use crate::trip::Wish;
 
 /// Percent per second.
-const SEAT_SPEED: f64 = 50.0;
 const WINDOW_SPEED: f64 = 25.0;
 /// Watts of a seat at 100 percent.
 const SEAT_POWER: f64 = 90.0;
 /// Doors lock by themselves above this speed, in km/h.
 const LOCK_ABOVE: f64 = 15.0;
 /// Below this state of charge, in percent, comfort is switched off.
-const COMFORT_ABOVE: f64 = 5.0;
+pub(crate) const COMFORT_ABOVE: f64 = 5.0;
 
-/// What can be asked to move.
+/// What the wipers are set to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Actuator {
-    SeatHeating(Side),
-    Lock(Door),
-    Window,
-    LowBeam,
-    ParkingBrake,
+pub(crate) enum Wipers {
+    Off,
+    Slow,
+    Medium,
+    Fast,
+    Interval,
+    RainSensor,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    Driver,
-    Passenger,
-}
+impl Wipers {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Off, Self::Slow, Self::Medium, Self::Fast, Self::Interval, Self::RainSensor];
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Door {
-    FrontDriver,
-    FrontPassenger,
-    RearDriver,
-    RearPassenger,
+    /// The word of VSS.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Off => "OFF",
+            Self::Slow => "SLOW",
+            Self::Medium => "MEDIUM",
+            Self::Fast => "FAST",
+            Self::Interval => "INTERVAL",
+            Self::RainSensor => "RAIN_SENSOR",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Body {
-    driver_seat: Travel,
-    passenger_seat: Travel,
-    locks: Locks,
-    window: Travel,
-    low_beam: Switch,
-    parking_brake: Switch,
+    pub(crate) driver_seat: Seat,
+    pub(crate) passenger_seat: Seat,
+    pub(crate) locks: Corners<Switch>,
+    pub(crate) windows: Corners<Travel>,
+    pub(crate) trunk: Switch,
+    pub(crate) trunk_lock: Switch,
+    pub(crate) low_beam: Switch,
+    pub(crate) high_beam: Switch,
+    pub(crate) hazard: Switch,
+    pub(crate) rear_fog: Switch,
+    pub(crate) wipers: Switch<Wipers>,
+    pub(crate) parking_brake: Switch,
     was_parked: bool,
+    was_left: bool,
     was_fast: bool,
     /// What people do: doors, belt, who sits where.
     pub(crate) people: Wish,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Locks {
-    front_driver: Switch,
-    front_passenger: Switch,
-    rear_driver: Switch,
-    rear_passenger: Switch,
-}
-
-impl Locks {
-    fn all(&mut self) -> [&mut Switch; 4] {
-        [&mut self.front_driver, &mut self.front_passenger, &mut self.rear_driver, &mut self.rear_passenger]
-    }
-
-    const fn of(&self, door: Door) -> &Switch {
-        match door {
-            Door::FrontDriver => &self.front_driver,
-            Door::FrontPassenger => &self.front_passenger,
-            Door::RearDriver => &self.rear_driver,
-            Door::RearPassenger => &self.rear_passenger,
-        }
-    }
-
-    const fn of_mut(&mut self, door: Door) -> &mut Switch {
-        match door {
-            Door::FrontDriver => &mut self.front_driver,
-            Door::FrontPassenger => &mut self.front_passenger,
-            Door::RearDriver => &mut self.rear_driver,
-            Door::RearPassenger => &mut self.rear_passenger,
-        }
-    }
-}
-
 impl Body {
     pub(crate) fn new() -> Self {
+        let window = || Travel::new(0.0, WINDOW_SPEED);
         Self {
-            driver_seat: Travel::new(SEAT_SPEED),
-            passenger_seat: Travel::new(SEAT_SPEED),
-            locks: Locks::default(),
-            window: Travel::new(WINDOW_SPEED),
+            driver_seat: Seat::new(),
+            passenger_seat: Seat::new(),
+            locks: Corners::default(),
+            windows: Corners {
+                front_left: window(),
+                front_right: window(),
+                rear_left: window(),
+                rear_right: window(),
+            },
+            trunk: Switch::new(false),
+            trunk_lock: Switch::new(false),
             low_beam: Switch::new(true),
+            high_beam: Switch::new(false),
+            hazard: Switch::new(false),
+            rear_fog: Switch::new(false),
+            wipers: Switch::new(Wipers::RainSensor),
             parking_brake: Switch::new(true),
             was_parked: true,
+            was_left: false,
             was_fast: false,
             people: Wish { stand: true, parked: true, ..Wish::default() },
         }
     }
 
-    /// Asks an actuator to move; the catalogue has checked type and range.
-    pub(crate) fn ask(
-        &mut self,
-        actuator: Actuator,
-        value: &Value,
-        motion: &Motion,
-        energy: &Energy,
-    ) -> Result<(), Refusal> {
-        match (actuator, value) {
-            (Actuator::SeatHeating(side), _) => {
-                let percent = value.as_f64().ok_or_else(|| other("a seat is heated by a percentage"))?;
-                self.may_heat(side, percent, energy)?;
-                self.seat_mut(side).ask(percent);
-            }
-            (Actuator::Window, _) => {
-                let percent = value.as_f64().ok_or_else(|| other("a window is opened by a percentage"))?;
-                self.window.ask(percent);
-            }
-            (Actuator::Lock(door), Value::Bool(locked)) => {
-                standing(motion)?;
-                if *locked && self.is_open(door) {
-                    return Err(not_now("the door is open"));
-                }
-                self.locks.of_mut(door).ask(*locked);
-            }
-            (Actuator::ParkingBrake, Value::Bool(engaged)) => {
-                standing(motion)?;
-                self.parking_brake.ask(*engaged);
-            }
-            (Actuator::LowBeam, Value::Bool(on)) => self.low_beam.ask(*on),
-            (Actuator::Lock(_) | Actuator::ParkingBrake | Actuator::LowBeam, _) => {
-                return Err(other("it is switched by true or false"));
-            }
-        }
-        Ok(())
-    }
-
     pub(crate) fn step(&mut self, dt: f64, people: Wish, motion: &Motion, energy: &Energy) {
         self.people = people;
         let spare = energy.is_low_voltage_weak() || energy.charge < COMFORT_ABOVE;
-        for (seat, off) in
-            [(&mut self.driver_seat, spare), (&mut self.passenger_seat, spare || !people.passenger)]
+        for (seat, is_taken) in
+            [(&mut self.driver_seat, !people.left), (&mut self.passenger_seat, people.passenger)]
         {
-            if off && seat.is_asked() {
-                seat.ask(0.0);
+            if (spare || !is_taken) && seat.heating.is_asked() {
+                seat.heating.ask(0.0);
             }
+            seat.step(dt);
         }
-        for switch in self.locks.all().into_iter().chain([&mut self.low_beam, &mut self.parking_brake]) {
+        for switch in self.switches() {
             switch.step(dt);
         }
-        for travel in [&mut self.driver_seat, &mut self.passenger_seat, &mut self.window] {
-            travel.step(dt);
-        }
+        self.wipers.step(dt);
+        self.windows.all_mut().into_iter().for_each(|window| window.step(dt));
         // The person at the wheel parks the car and frees it to drive off; the car locks itself on the way, and frees a door that opens.
         if people.parked != self.was_parked || motion.is_moving() {
             self.parking_brake.force(people.parked);
@@ -165,90 +119,98 @@ impl Body {
         }
         let fast = motion.speed_kmh() > LOCK_ABOVE;
         if fast && !self.was_fast {
-            self.locks.all().into_iter().for_each(|lock| lock.force(true));
+            self.locks.all_mut().into_iter().for_each(|lock| lock.force(true));
+            self.trunk_lock.force(true);
         }
         self.was_fast = fast;
+        if people.left != self.was_left {
+            self.leave_or_come(people.left);
+            self.was_left = people.left;
+        }
         if people.driver_door {
-            self.locks.front_driver.force(false);
+            self.locks.front_left.force(false);
         }
         if people.passenger_door {
-            self.locks.front_passenger.force(false);
+            self.locks.front_right.force(false);
         }
     }
 
-    /// Percent.
-    pub(crate) fn seat(&self, side: Side) -> f64 {
-        match side {
-            Side::Driver => self.driver_seat.level(),
-            Side::Passenger => self.passenger_seat.level(),
+    /// Who leaves the car closes it, locks it and switches off; who comes unlocks it and puts the lights on.
+    fn leave_or_come(&mut self, left: bool) {
+        self.locks.all_mut().into_iter().for_each(|lock| lock.force(left));
+        self.low_beam.force(!left);
+        if left {
+            self.windows.all_mut().into_iter().for_each(|window| window.ask(0.0));
+            self.trunk.force(false);
+            self.trunk_lock.force(true);
+            self.high_beam.force(false);
+            self.rear_fog.force(false);
         }
     }
 
-    /// Percent, 0 is closed.
-    pub(crate) fn window(&self) -> f64 {
-        self.window.level()
+    fn switches(&mut self) -> impl Iterator<Item = &mut Switch> {
+        self.locks.all_mut().into_iter().chain([
+            &mut self.trunk,
+            &mut self.trunk_lock,
+            &mut self.low_beam,
+            &mut self.high_beam,
+            &mut self.hazard,
+            &mut self.rear_fog,
+            &mut self.parking_brake,
+        ])
     }
 
-    pub(crate) fn is_low_beam_on(&self) -> bool {
-        self.low_beam.is_on()
+    pub(crate) fn rests(&self) -> bool {
+        let switches = [
+            &self.trunk,
+            &self.trunk_lock,
+            &self.low_beam,
+            &self.high_beam,
+            &self.hazard,
+            &self.rear_fog,
+            &self.parking_brake,
+        ];
+        self.driver_seat.rests()
+            && self.passenger_seat.rests()
+            && self.windows.all().into_iter().all(Part::rests)
+            && self.locks.all().into_iter().chain(switches).all(Part::rests)
+            && self.wipers.rests()
     }
 
-    pub(crate) fn is_parking_brake_engaged(&self) -> bool {
-        self.parking_brake.is_on()
-    }
-
-    pub(crate) fn is_locked(&self, door: Door) -> bool {
-        self.locks.of(door).is_on()
-    }
-
-    pub(crate) fn is_open(&self, door: Door) -> bool {
-        match door {
-            Door::FrontDriver => self.people.driver_door,
-            Door::FrontPassenger => self.people.passenger_door,
-            Door::RearDriver | Door::RearPassenger => false,
-        }
-    }
-
-    /// Watts.
-    pub(crate) fn comfort_power(&self) -> f64 {
-        (self.driver_seat.level() + self.passenger_seat.level()) / 100.0 * SEAT_POWER
-    }
-
-    fn seat_mut(&mut self, side: Side) -> &mut Travel {
+    pub(crate) const fn seat_mut(&mut self, side: Side) -> &mut Seat {
         match side {
             Side::Driver => &mut self.driver_seat,
             Side::Passenger => &mut self.passenger_seat,
         }
     }
 
-    fn may_heat(&self, side: Side, percent: f64, energy: &Energy) -> Result<(), Refusal> {
-        if percent < 0.0 {
-            return Err(other("this seat heats and does not cool"));
+    pub(crate) const fn is_open(&self, door: Corner) -> bool {
+        match door {
+            Corner::FrontLeft => self.people.driver_door,
+            Corner::FrontRight => self.people.passenger_door,
+            Corner::RearLeft | Corner::RearRight => false,
         }
-        if percent <= 0.0 {
-            return Ok(());
-        }
-        if energy.is_low_voltage_weak() {
-            return Err(not_now(&format!("the 12 V battery is low ({:.1} V)", energy.low_voltage)));
-        }
-        if energy.charge < COMFORT_ABOVE {
-            return Err(not_now("the traction battery is nearly empty"));
-        }
-        if side == Side::Passenger && !self.people.passenger {
-            return Err(not_now("nobody sits there"));
-        }
-        Ok(())
     }
-}
 
-fn standing(motion: &Motion) -> Result<(), Refusal> {
-    if motion.is_moving() { Err(not_now("not while the car moves")) } else { Ok(()) }
-}
+    /// Whether the wipers move, in so much rain (percent).
+    pub(crate) fn is_wiping(&self, rain: f64) -> bool {
+        match self.wipers.now() {
+            Wipers::Off => false,
+            Wipers::RainSensor => rain > 0.0 && !self.people.left,
+            Wipers::Slow | Wipers::Medium | Wipers::Fast | Wipers::Interval => !self.people.left,
+        }
+    }
 
-fn not_now(text: &str) -> Refusal {
-    Refusal::new(RefusalKind::NotNow, text)
-}
+    pub(crate) const fn signals_left(&self) -> bool {
+        self.people.signal_left || self.hazard.now()
+    }
 
-fn other(text: &str) -> Refusal {
-    Refusal::new(RefusalKind::Other, text)
+    pub(crate) const fn signals_right(&self) -> bool {
+        self.people.signal_right || self.hazard.now()
+    }
+
+    /// Watts.
+    pub(crate) fn comfort_power(&self) -> f64 {
+        (self.driver_seat.heating.level() + self.passenger_seat.heating.level()) / 100.0 * SEAT_POWER
+    }
 }

@@ -1,10 +1,11 @@
-//! How the car moves: a mass with drag, one electric motor that also brakes, and brakes for the rest.
+//! How the car moves: a mass with drag on a slope, one electric motor that also brakes, brakes for the rest, and a wheel that follows the road.
 //!
 //! *Invariant:* the speed is never below zero; the distance never shrinks. Only `+ - * /`, so that every machine computes the same.
 //! *Next:* `energy.rs` (which pays for it).
 
 use std::f64::consts::PI;
 
+use crate::geo;
 use crate::trip::Wish;
 
 /// Kilograms, the driver included.
@@ -22,6 +23,14 @@ const STRONGEST_DRIVE: f64 = 6000.0;
 const STRONGEST_RECUPERATION: f64 = 2200.0;
 /// Metres per second cubed.
 const JERK: f64 = 4.0;
+/// Metres per second squared.
+const GRAVITY: f64 = 9.81;
+/// Metres between the axles, and turns of the steering wheel for one of the wheels.
+const WHEELBASE: f64 = 2.7;
+const STEERING_RATIO: f64 = 15.0;
+/// Degrees in a second that the car turns at most, and the sideways push that the people in it bear.
+const QUICKEST_TURN: f64 = 30.0;
+const STRONGEST_PUSH: f64 = 3.0;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Motion {
@@ -31,8 +40,12 @@ pub(crate) struct Motion {
     pub(crate) acceleration: f64,
     /// Metres since the start.
     pub(crate) distance: f64,
-    /// Degrees, positive to the left.
+    /// Degrees at the wheel, positive to the left.
     pub(crate) steering: f64,
+    /// The direction of the car, in degrees from north by east.
+    pub(crate) heading: f64,
+    /// Degrees in a second, positive to the left.
+    pub(crate) yaw: f64,
     /// Newtons that the motor puts on the road, negative when it recuperates.
     pub(crate) traction: f64,
     /// Newtons of the brakes.
@@ -40,7 +53,8 @@ pub(crate) struct Motion {
 }
 
 impl Motion {
-    pub(crate) fn step(&mut self, dt: f64, wish: &Wish) {
+    /// `dt` seconds later, on a road of this direction (degrees) and slope (metres up for a metre of the way).
+    pub(crate) fn step(&mut self, dt: f64, wish: &Wish, heading: f64, slope: f64) {
         if wish.stand && self.speed <= 0.0 {
             (self.acceleration, self.traction, self.braking) = (0.0, 0.0, 0.0);
         } else {
@@ -52,7 +66,8 @@ impl Motion {
                 self.speed = 0.0;
             }
             self.distance += before.midpoint(self.speed) * dt;
-            let drag = if self.speed > 0.0 { ROLLING + AIR * self.speed * self.speed } else { 0.0 };
+            let weight = MASS * GRAVITY * slope;
+            let drag = if self.speed > 0.0 { ROLLING + AIR * self.speed * self.speed + weight } else { 0.0 };
             let force = MASS * self.acceleration + drag;
             self.traction = force.clamp(-STRONGEST_RECUPERATION, STRONGEST_DRIVE);
             // The motor cannot slow a car that hardly turns it.
@@ -61,8 +76,31 @@ impl Motion {
             }
             self.braking = (self.traction - force).max(0.0);
         }
-        let turn = 120.0 * dt;
-        self.steering += (wish.steering - self.steering).clamp(-turn, turn);
+        self.steer(dt, wish, heading);
+    }
+
+    /// Turns the car to the direction of the road, as fast as its speed permits.
+    fn steer(&mut self, dt: f64, wish: &Wish, heading: f64) {
+        let before = self.yaw;
+        self.yaw = 0.0;
+        if self.speed > 0.0 {
+            let push = STRONGEST_PUSH / self.speed * 180.0 / PI;
+            let most = QUICKEST_TURN.min(push).min(self.speed * 8.0);
+            let change = 60.0 * dt;
+            // To the left is positive for the wheel and negative for the compass.
+            let wanted = (-geo::turn(self.heading, heading) * 0.8).clamp(-most, most);
+            self.yaw = before + (wanted - before).clamp(-change, change);
+            self.heading = geo::whole_turn(self.heading - self.yaw * dt);
+        }
+        let bend =
+            if self.speed > 0.0 { self.yaw / self.speed.max(1.5) * WHEELBASE * STEERING_RATIO } else { 0.0 };
+        let turn = 360.0 * dt;
+        self.steering += (bend + wish.steering - self.steering).clamp(-turn, turn);
+    }
+
+    /// Metres per second squared, positive to the left.
+    pub(crate) fn sideways(&self) -> f64 {
+        self.speed * self.yaw * PI / 180.0
     }
 
     pub(crate) fn is_moving(&self) -> bool {

@@ -1,16 +1,17 @@
-//! What the person at the wheel does: gets in, drives off, cruises, brakes, stops for a passenger, charges when it must.
+//! What the person at the wheel does: gets in, drives off, cruises, brakes, stops for a passenger, charges when it must, parks and leaves.
 //!
 //! *Invariant:* decides, and moves nothing: `car.rs` turns the wish into motion. Doors open only at a halt.
 //! *Next:* `motion.rs` (which follows the wish).
 
+use crate::energy::Plug;
 use crate::random::Random;
+use crate::route::Road;
 
-/// Metres per second for one kilometre per hour.
-const KMH: f64 = 1.0 / 3.6;
-/// Below this state of charge, in percent, the next halt is a charging stop.
+/// Below this state of charge, in percent, the next halt is a charging stop; it ends at the other one, or at the limit that was set.
 const CHARGE_BELOW: f64 = 12.0;
-/// It ends at this one.
 const CHARGE_TO: f64 = 80.0;
+/// Below this one the car is plugged in where it is parked.
+const PLUG_BELOW: f64 = 65.0;
 
 /// The drive so far.
 #[derive(Clone, Debug)]
@@ -26,15 +27,20 @@ pub(crate) struct Trip {
     /// Seconds until the next correction of both.
     correct_in: f64,
     passenger: bool,
+    /// Metres at which this trip ends.
+    ends_at: f64,
+    /// Metres of the simulation when the driver got in, and seconds since then.
+    pub(crate) began_at: f64,
+    pub(crate) duration: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
     /// The driver opens the door, sits down, closes it, belts up.
     Enter,
-    /// Up to `target`, then on with it for a while; metres per second and seconds.
+    /// As fast as a share of the limit, for a while of seconds from when that speed is reached.
     Drive {
-        target: f64,
+        eager: f64,
         cruise: f64,
     },
     Brake {
@@ -45,7 +51,30 @@ enum Phase {
         until: f64,
         passenger: bool,
     },
+    /// At a fast charger.
     Charge,
+    /// Belts open, doors open, everybody leaves; plugged in or not.
+    Leave {
+        plugged: bool,
+    },
+    /// Alone, for so many seconds.
+    Parked {
+        until: f64,
+        plugged: bool,
+    },
+}
+
+/// What the driver knows when it decides.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View {
+    /// Metres per second.
+    pub(crate) speed: f64,
+    /// Metres since the start of the simulation.
+    pub(crate) distance: f64,
+    /// Percent, and where charging ends.
+    pub(crate) charge: f64,
+    pub(crate) limit: f64,
+    pub(crate) road: Road,
 }
 
 /// What the driver wants in one step.
@@ -56,19 +85,26 @@ pub(crate) struct Wish {
     pub(crate) acceleration: f64,
     /// To stand still.
     pub(crate) stand: bool,
-    /// Degrees at the wheel, positive to the left.
+    /// Degrees at the wheel that the driver errs, positive to the left.
     pub(crate) steering: f64,
     pub(crate) driver_door: bool,
     pub(crate) passenger_door: bool,
     pub(crate) belted: bool,
+    /// Who sits in the car.
+    pub(crate) driver: bool,
     pub(crate) passenger: bool,
-    pub(crate) charging: bool,
+    pub(crate) plug: Plug,
     pub(crate) parked: bool,
+    /// Nobody is in the car.
+    pub(crate) left: bool,
+    pub(crate) signal_left: bool,
+    pub(crate) signal_right: bool,
 }
 
 impl Trip {
     pub(crate) fn new(seed: u64) -> Self {
-        let random = Random::new(seed);
+        let mut random = Random::new(seed);
+        let ends_at = random.between(6_000.0, 30_000.0);
         Self {
             random,
             phase: Phase::Enter,
@@ -78,83 +114,128 @@ impl Trip {
             wander: 0.0,
             correct_in: 0.0,
             passenger: false,
+            ends_at,
+            began_at: 0.0,
+            duration: 0.0,
         }
     }
 
-    /// What is wanted for the next `dt` seconds at this speed (m/s) and state of charge (percent).
-    pub(crate) fn wish(&mut self, dt: f64, speed: f64, charge: f64) -> Wish {
+    /// Whether nobody is in the car.
+    pub(crate) const fn is_parked(&self) -> bool {
+        matches!(self.phase, Phase::Parked { .. })
+    }
+
+    /// What is wanted for the next `dt` seconds.
+    pub(crate) fn wish(&mut self, dt: f64, view: &View) -> Wish {
         self.elapsed += dt;
-        if let Some(next) = self.next(speed, charge) {
+        if let Some(next) = self.next(view) {
             self.phase = next;
             self.elapsed = 0.0;
         }
-        self.correct(dt, speed);
+        if !self.is_parked() {
+            self.correct(dt, view.speed);
+            self.duration += dt;
+        }
         let now = self.elapsed;
         let entering = self.phase == Phase::Enter;
         let boarding = matches!(self.phase, Phase::Halt { passenger: true, .. });
         if boarding && now >= 4.0 && now - dt < 4.0 {
             self.passenger = !self.passenger;
         }
+        let leaving = matches!(self.phase, Phase::Leave { .. });
+        let left = self.is_parked();
+        if left {
+            self.passenger = false;
+        }
+        let plug = match self.phase {
+            Phase::Charge => Plug::Fast,
+            Phase::Leave { plugged: true } if now >= 6.0 => Plug::Wall,
+            Phase::Parked { plugged: true, .. } => Plug::Wall,
+            _ => Plug::None,
+        };
+        let drives = matches!(self.phase, Phase::Drive { .. } | Phase::Brake { .. });
         Wish {
-            acceleration: self.acceleration(speed),
-            stand: matches!(self.phase, Phase::Enter | Phase::Halt { .. } | Phase::Charge),
+            acceleration: self.acceleration(view),
+            stand: !drives,
             steering: self.steering,
-            driver_door: entering && (1.0..3.0).contains(&now),
-            passenger_door: boarding && (2.0..5.0).contains(&now),
-            belted: !entering || now >= 4.0,
-            passenger: self.passenger,
-            charging: self.phase == Phase::Charge,
-            parked: self.phase == Phase::Charge || (entering && now < 5.5),
+            driver_door: (entering && (1.0..3.0).contains(&now)) || (leaving && (3.0..5.0).contains(&now)),
+            passenger_door: (boarding && (2.0..5.0).contains(&now))
+                || (leaving && self.passenger && (3.5..5.5).contains(&now)),
+            belted: if entering { now >= 4.0 } else { !(left || leaving && now >= 2.0) },
+            driver: if entering { now >= 2.0 } else { !(left || leaving && now >= 4.0) },
+            passenger: self.passenger && !(leaving && now >= 4.5),
+            plug,
+            parked: left || leaving || self.phase == Phase::Charge || (entering && now < 5.5),
+            left,
+            signal_left: drives && view.road.turn < 0.0,
+            signal_right: drives && view.road.turn > 0.0,
         }
     }
 
-    fn next(&mut self, speed: f64, charge: f64) -> Option<Phase> {
+    fn next(&mut self, view: &View) -> Option<Phase> {
         match self.phase {
             Phase::Enter if self.elapsed < 6.0 => None,
-            Phase::Enter if charge < CHARGE_BELOW => Some(Phase::Charge),
-            Phase::Enter => {
-                let (target, cruise) = (self.random.between(45.0, 55.0), self.random.between(8.0, 12.0));
-                Some(Phase::Drive { target: target * KMH, cruise })
-            }
-            Phase::Drive { cruise, target } => {
+            Phase::Enter if view.charge < CHARGE_BELOW => Some(Phase::Charge),
+            Phase::Charge if view.charge < CHARGE_TO.min(view.limit) => None,
+            Phase::Enter => Some(self.drive(8.0, 12.0)),
+            Phase::Drive { cruise, eager } => {
                 // The cruise begins when the speed is there.
-                if speed < target - 1.0 {
-                    self.elapsed = 0.0;
+                if view.speed < (eager * view.road.cap) - 1.0 {
+                    self.elapsed = self.elapsed.min(cruise / 2.0);
                 }
                 let strength = 1.6 + self.random.between(0.0, 1.2);
                 (self.elapsed >= cruise).then_some(Phase::Brake { strength })
             }
-            Phase::Brake { .. } if speed > 0.0 => None,
-            Phase::Brake { .. } if charge < CHARGE_BELOW => Some(Phase::Charge),
+            Phase::Brake { .. } if view.speed > 0.0 => None,
+            Phase::Brake { .. } if view.charge < CHARGE_BELOW => Some(Phase::Charge),
+            Phase::Brake { .. } if view.distance >= self.ends_at => {
+                Some(Phase::Leave { plugged: view.charge < PLUG_BELOW })
+            }
             Phase::Brake { .. } => {
                 self.halts = self.halts.wrapping_add(1);
                 let passenger = self.halts % 3 == 1;
                 Some(Phase::Halt { until: self.random.between(7.0, 15.0), passenger })
             }
             Phase::Halt { until, .. } if self.elapsed < until => None,
-            Phase::Charge if charge < CHARGE_TO => None,
-            Phase::Halt { .. } | Phase::Charge => {
-                let (target, cruise) = (self.random.between(30.0, 110.0), self.random.between(15.0, 90.0));
-                Some(Phase::Drive { target: target * KMH, cruise })
+            Phase::Halt { .. } | Phase::Charge => Some(self.drive(15.0, 90.0)),
+            Phase::Leave { .. } if self.elapsed < 10.0 => None,
+            Phase::Leave { plugged } => {
+                Some(Phase::Parked { until: self.random.between(600.0, 9000.0), plugged })
+            }
+            Phase::Parked { until, .. } if self.elapsed < until => None,
+            Phase::Parked { .. } => {
+                self.ends_at = view.distance + self.random.between(6_000.0, 30_000.0);
+                (self.began_at, self.duration) = (view.distance, 0.0);
+                Some(Phase::Enter)
             }
         }
     }
 
-    fn acceleration(&self, speed: f64) -> f64 {
+    fn drive(&mut self, shortest: f64, longest: f64) -> Phase {
+        Phase::Drive { eager: self.random.between(0.88, 1.0), cruise: self.random.between(shortest, longest) }
+    }
+
+    fn acceleration(&self, view: &View) -> f64 {
         match self.phase {
-            Phase::Drive { target, .. } => ((target + self.wander - speed) * 0.6).clamp(-1.0, 2.2),
+            Phase::Drive { eager, .. } => {
+                let target = (eager * view.road.cap + self.wander).min(view.road.cap);
+                ((target - view.speed) * 0.6).clamp(-2.2, 2.2)
+            }
             // The last metre is gentle.
-            Phase::Brake { strength } => -strength.min(0.4 + speed),
-            Phase::Enter | Phase::Halt { .. } | Phase::Charge => 0.0,
+            Phase::Brake { strength } => -strength.min(0.4 + view.speed),
+            Phase::Enter
+            | Phase::Halt { .. }
+            | Phase::Charge
+            | Phase::Leave { .. }
+            | Phase::Parked { .. } => 0.0,
         }
     }
 
-    /// Small corrections at speed, wide turns when slow.
+    /// Small corrections.
     fn correct(&mut self, dt: f64, speed: f64) {
         self.correct_in -= dt;
         if self.correct_in <= 0.0 {
-            let widest = (240.0 / (1.0 + 0.4 * speed)).min(120.0);
-            self.steering = if speed > 0.0 { self.random.between(-widest, widest) } else { self.steering };
+            self.steering = if speed > 0.0 { self.random.between(-2.5, 2.5) } else { self.steering };
             self.wander = self.random.between(-0.5, 0.5);
             self.correct_in = self.random.between(1.5, 5.0);
         }

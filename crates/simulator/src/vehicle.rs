@@ -1,28 +1,28 @@
-//! The simulated car as a `Vehicle`: steps by the clock become datapoints on a board, requests become movements.
+//! The simulated car as a `Vehicle`, with a door for faults.
 //!
-//! *Invariant:* steps lie on a fixed grid from the start and carry its times, so that the stream does not depend on when the driver is polled; a request
-//! takes effect in the first step that is not before it. At most one request waits for each actuator.
-//! *Next:* `car.rs` (one step), `signals.rs` (what is published).
+//! *Invariant:* what VSS calls an actuator, and what moves by hand in this car, cannot be set.
+//! *Next:* `simulation.rs` (which moves it), `signals` (what it has).
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use coachwork_vehicle::{
-    Access, Board, Catalogue, Clock, Command, Datapoint, Driver, Each, Error, ErrorKind, Facts, Get, Kind,
-    Monotonic, Outcome, Permission, Reason, ReasonKind, Receipt, Request, SignalId, Subscribe, Subscription,
-    Timestamp, Value, Vehicle,
+    Access, Board, Catalogue, Clock, Datapoint, Driver, Each, Error, ErrorKind, Facts, Get, Permission,
+    Reason, ReasonKind, Receipt, Request, SignalId, Subscribe, Subscription, Vehicle,
 };
 
-use crate::car::Car;
+use crate::desk::{Change, Desk};
+use crate::fault::Fault;
 use crate::scenario::Scenario;
-use crate::signals::{Row, STEP, rows};
+use crate::signals::{Row, rows};
+use crate::simulation::Simulation;
 
-/// A small electric car that drives by itself: it stops, lets a passenger in, charges when it must, and moves its seats, locks, window and lights on request.
+/// A small electric car that drives by itself round and round a route: it stops, lets a passenger in, charges when it must, parks and sleeps, and moves its seats, locks, windows
+/// and lights on request.
 ///
-/// It reports ten times in a second of its clock. Under a [`ManualClock`](coachwork_vehicle::ManualClock) the same [`Scenario`] and the same requests at the same times
-/// give the same datapoints with the same timestamps, however fast the clock is moved; its driver catches up with a clock that jumps, step by step.
+/// Its steps are tenths of a second of its clock, whole seconds while it is parked and asleep. Under a [`ManualClock`](coachwork_vehicle::ManualClock) the same [`Scenario`], the same requests and the
+/// same faults at the same times give the same datapoints with the same timestamps, however fast the clock is moved; its driver catches up with a clock that jumps, step by step.
 ///
 /// Clones are the same car. When the last one is dropped, its subscriptions and its driver end.
 #[derive(Clone)]
@@ -30,22 +30,16 @@ pub struct SimulatedVehicle(Arc<Shared>);
 
 struct Shared {
     board: Board,
-    desk: Arc<Mutex<Desk>>,
-}
-
-/// Requests on their way into the car.
-#[derive(Debug, Default)]
-struct Desk {
-    /// At most one for each actuator.
-    waiting: Vec<(Monotonic, Command)>,
-    stopped: bool,
+    desk: Arc<Desk>,
+    /// The signals that can be set.
+    actuators: Vec<SignalId>,
 }
 
 impl SimulatedVehicle {
     /// A car at the start of `scenario`, at the present time of `clock`, and the driver that moves it on.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a scenario with a number outside its range.
+    /// [`ErrorKind::Invalid`] for a scenario with a number outside its range; as [`inject`](Self::inject) for its faults.
     pub fn new(clock: Arc<dyn Clock>, scenario: &Scenario) -> Result<(Self, Driver), Error> {
         scenario.check()?;
         let rows = rows();
@@ -53,25 +47,62 @@ impl SimulatedVehicle {
         facts.back_pressure = true;
         let catalogue = Catalogue::new(rows.iter().map(|row| row.entry.clone()), facts)
             .map_err(|e| Error::new(ErrorKind::Other, e.to_string()).caused_by(e))?;
-        let signals: Vec<_> = catalogue.ids().zip(rows).collect();
-        let board = Board::new(catalogue, clock.clone());
-        // What VSS calls an actuator, and what moves by hand in this car, cannot be set.
-        let by_hand = |id: SignalId| {
-            signals.iter().any(|(signal, row)| {
-                *signal == id && row.entry.kind() == Kind::Actuator && row.actuator.is_none()
-            })
-        };
-        board.restrict(|id, access| {
-            let write = if by_hand(id) { Permission::No } else { access.write.clone() };
+        let signals: Vec<(SignalId, Row)> = catalogue.ids().zip(rows).collect();
+        let moved = signals.iter().filter(|(_, row)| row.actuator.is_some());
+        let actuators: Vec<SignalId> = moved.map(|(id, _)| *id).collect();
+        let catalogue = catalogue.with_access(|id, access| {
+            let write = if actuators.contains(&id) { Permission::Yes } else { Permission::No };
             Access { write, ..access.clone() }
         });
-        let desk = Arc::new(Mutex::new(Desk::default()));
-        let shared = Arc::new(Shared { board: board.clone(), desk: desk.clone() });
+        let desk = Arc::new(Desk::default());
+        let board = Board::new(catalogue, clock.clone());
+        let shared = Arc::new(Shared { board: board.clone(), desk: desk.clone(), actuators });
+        let car = Self(shared);
+        scenario.faults.iter().try_for_each(|incident| car.check(&incident.fault))?;
         let mut simulation = Simulation::new(scenario, signals, board, desk, clock.as_ref());
-        let first = simulation.report(true);
-        simulation.board.publish(&first)?;
-        let driver = Driver::new(simulation.run(clock, Arc::downgrade(&shared)));
-        Ok((Self(shared), driver))
+        simulation.begin()?;
+        let driver = Driver::new(simulation.run(clock, Arc::downgrade(&car.0)));
+        Ok((car, driver))
+    }
+
+    /// Something goes wrong, from the next step on. One [`Fault`] is there in each place: it takes the place of another one of the same signal or part.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownSignal`] for a path that the car does not have, [`ErrorKind::NotActuator`] for one that moves by hand or not at all and is to be blocked, [`ErrorKind::Invalid`] for a rate outside its
+    /// range, [`ErrorKind::Unavailable`] when the simulation has ended, [`ErrorKind::Limit`] while thousands of changes wait for its next step.
+    pub fn inject(&self, fault: Fault) -> Result<(), Error> {
+        self.check(&fault)?;
+        self.change(Change::Break(fault))
+    }
+
+    /// What is wrong in the place of `fault` is repaired, from the next step on; it need not be the same fault. Where nothing is wrong, nothing happens.
+    ///
+    /// # Errors
+    /// As [`inject`](Self::inject).
+    pub fn heal(&self, fault: Fault) -> Result<(), Error> {
+        self.check(&fault)?;
+        self.change(Change::Heal(fault))
+    }
+
+    /// The faults that are there, as of the last step, in the order in which they began.
+    pub fn faults(&self) -> Vec<Fault> {
+        self.0.desk.open().faults.clone()
+    }
+
+    fn change(&self, change: Change) -> Result<(), Error> {
+        let now = self.0.board.clock().monotonic();
+        self.0.desk.open().change(now, change)
+    }
+
+    fn check(&self, fault: &Fault) -> Result<(), Error> {
+        fault.check()?;
+        let Some(path) = fault.path() else { return Ok(()) };
+        let id = self.0.board.catalogue().resolve(path)?;
+        if matches!(fault, Fault::Blocked(_)) && !self.0.actuators.contains(&id) {
+            let message = "nothing moves it, so that it cannot be blocked";
+            return Err(Error::new(ErrorKind::NotActuator, message).on_path(path).reported_by("simulator"));
+        }
+        Ok(())
     }
 }
 
@@ -100,7 +131,7 @@ impl Vehicle for SimulatedVehicle {
 
     async fn set(&self, requests: Vec<Request>) -> Result<Each<Receipt>, Error> {
         let now = self.0.board.clock().monotonic();
-        self.0.board.set(requests, |command| lock(&self.0.desk).take(now, command))
+        self.0.board.set(requests, |command| self.0.desk.open().request(now, command))
     }
 
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, Error> {
@@ -113,108 +144,4 @@ impl Drop for Shared {
         // The driver may wait for room in a queue that nobody empties any more: this lets it go.
         self.board.end(&Reason::because(ReasonKind::Ended, "the simulated car was dropped"));
     }
-}
-
-impl Desk {
-    fn take(&mut self, now: Monotonic, command: &Command) -> Result<(), Error> {
-        if self.stopped {
-            let message = "the simulation does not run any more";
-            return Err(Error::new(ErrorKind::Unavailable, message).reported_by("simulator"));
-        }
-        self.waiting.retain(|(_, other)| other.signal != command.signal);
-        self.waiting.push((now, command.clone()));
-        Ok(())
-    }
-
-    /// The requests that were made until `now`.
-    fn due(&mut self, now: Monotonic) -> Vec<Command> {
-        self.waiting.extract_if(.., |(at, _)| *at <= now).map(|(_, command)| command).collect()
-    }
-}
-
-/// What the driver owns.
-struct Simulation {
-    car: Car,
-    signals: Vec<(SignalId, Row)>,
-    /// The value that was last published of each signal.
-    last: Vec<Option<Value>>,
-    board: Board,
-    desk: Arc<Mutex<Desk>>,
-    start: (Monotonic, Timestamp),
-    steps: u64,
-}
-
-impl Simulation {
-    fn new(
-        scenario: &Scenario,
-        signals: Vec<(SignalId, Row)>,
-        board: Board,
-        desk: Arc<Mutex<Desk>>,
-        clock: &dyn Clock,
-    ) -> Self {
-        let last = vec![None; signals.len()];
-        let start = (clock.monotonic(), clock.now());
-        Self { car: Car::new(scenario), signals, last, board, desk, start, steps: 0 }
-    }
-
-    async fn run(mut self, clock: Arc<dyn Clock>, vehicle: Weak<Shared>) -> Result<(), Error> {
-        loop {
-            self.steps += 1;
-            let due = self.start.0.saturating_add(self.elapsed());
-            clock.sleep_until(due).await;
-            if vehicle.strong_count() == 0 {
-                return Ok(());
-            }
-            self.obey(due);
-            self.car.step(STEP.as_secs_f64());
-            let points = self.report(false);
-            self.board.feed(&points).await?;
-        }
-    }
-
-    /// Passes on what was asked until this step.
-    fn obey(&mut self, now: Monotonic) {
-        let due = lock(&self.desk).due(now);
-        for command in due {
-            let row = self.signals.iter().find(|(id, _)| *id == command.signal);
-            let Some(actuator) = row.and_then(|(_, row)| row.actuator) else { continue };
-            if let Err(refusal) = self.car.ask(actuator, &command.value) {
-                self.board.settle(&command, Outcome::Refused(refusal));
-            }
-        }
-    }
-
-    /// What this step has to say, or everything.
-    fn report(&mut self, everything: bool) -> Vec<(SignalId, Datapoint)> {
-        let at = self.start.1.saturating_add(self.elapsed());
-        let mut points = Vec::with_capacity(self.signals.len());
-        for ((id, row), last) in self.signals.iter().zip(&mut self.last) {
-            let due = everything || self.steps.is_multiple_of(row.every.into());
-            if !due && !row.eager {
-                continue;
-            }
-            let value = (row.read)(&self.car);
-            if due || last.as_ref() != Some(&value) {
-                *last = Some(value.clone());
-                points.push((*id, Datapoint::valid(value, at)));
-            }
-        }
-        points
-    }
-
-    /// The time of the present step, from the start.
-    fn elapsed(&self) -> Duration {
-        Duration::from_millis(self.steps.saturating_mul(100))
-    }
-}
-
-impl Drop for Simulation {
-    fn drop(&mut self) {
-        lock(&self.desk).stopped = true;
-        self.board.withdraw_all(&Reason::because(ReasonKind::Ended, "the simulation has ended"));
-    }
-}
-
-fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
-    desk.lock().unwrap_or_else(PoisonError::into_inner)
 }

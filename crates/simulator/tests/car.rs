@@ -12,7 +12,7 @@ mod drive;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use coachwork_simulator::Scenario;
+use coachwork_simulator::{Corner, Fault, Scenario};
 use coachwork_vehicle::{
     ErrorKind, Event, Get, Outcome, Permission, Receipt, RefusalKind, Request, Set, Stage, State, Subscribe,
     Value, Vehicle, VehicleExt, vss,
@@ -103,7 +103,7 @@ proptest! {
 
     #[test]
     fn every_request_is_settled_and_every_reading_stays_in_range(
-        requests in prop::collection::vec((0..9_usize, -100..=100_i64, any::<bool>(), 0..80_u64), 1..40),
+        requests in prop::collection::vec((0..32_usize, -100..=100_i64, any::<bool>(), 0..80_u64), 1..40),
     ) {
         let mut drive = Drive::new(&Scenario::seeded(3));
         let catalogue = drive.car.catalogue();
@@ -111,15 +111,23 @@ proptest! {
             .ids()
             .filter(|id| catalogue.access(*id).unwrap().write == Permission::Yes)
             .collect();
-        prop_assert_eq!(settable.len(), 9);
+        prop_assert_eq!(settable.len(), 32);
         let mut receipts = Vec::new();
         for (which, number, on, pause) in requests {
             let id = settable[which];
             let entry = catalogue.entry(id).unwrap();
             let value = match entry.data_type().scalar() {
                 coachwork_vehicle::ScalarType::Boolean => Value::Bool(on),
-                coachwork_vehicle::ScalarType::Uint8 => Value::Uint(number.unsigned_abs()),
-                _ => Value::Int(number),
+                coachwork_vehicle::ScalarType::String => {
+                    let words = entry.allowed();
+                    words[usize::try_from(number.unsigned_abs()).unwrap() % words.len()].clone()
+                }
+                _ => {
+                    let (low, high) = (entry.min().unwrap(), entry.max().unwrap());
+                    let (low, high) = (low.as_f64().unwrap(), high.as_f64().unwrap());
+                    let share = f64::from(i32::try_from(number).unwrap() + 100) / 200.0;
+                    Value::Double((low + (high - low) * share).round())
+                }
             };
             let request = Request::new(id, value).with(Set::within(Duration::from_secs(8)));
             receipts.extend(drive.car.set(vec![request]).now_or_never().unwrap().unwrap());
@@ -246,6 +254,7 @@ fn an_empty_car_charges_before_it_drives() {
     let before = drive.read(vss::POWERTRAIN_TRACTION_BATTERY_STATE_OF_CHARGE_DISPLAYED);
     drive.run(Duration::from_secs(3600));
     assert!(drive.read(vss::POWERTRAIN_TRACTION_BATTERY_STATE_OF_CHARGE_DISPLAYED) > before + 50.0);
+    assert!(drive.read(vss::TRAVELED_DISTANCE_SINCE_START) > 1000, "and then it drives");
 }
 
 #[test]
@@ -262,9 +271,11 @@ fn doors_move_by_hand() {
 #[test]
 fn a_slow_reader_that_blocks_holds_the_car_back_and_loses_nothing() {
     let mut drive = Drive::new(&Scenario::default());
+    // It speeds up, so that each step has another value.
+    drive.run(Duration::from_secs(8));
     let speed = drive.car.find("Vehicle.Speed").unwrap();
     let mut watch = drive.subscribe(Subscribe::to(speed).block(4));
-    // Less than a second: a source that is held back for longer is stale.
+    // Less than three seconds: a source that is held back for longer is stale.
     drive.run(Duration::from_millis(900));
     let mut times = Vec::new();
     // Each look makes room, and the driver goes on.
@@ -316,6 +327,8 @@ fn a_scenario_outside_its_ranges_is_refused() {
         Scenario { state_of_charge: f64::NAN, ..Scenario::default() },
         Scenario { odometer: 2_000_000_001, ..Scenario::default() },
         Scenario { outside_temperature: -41.0, ..Scenario::default() },
+        Scenario { state_of_health: 49.0, ..Scenario::default() },
+        Scenario::default().with_fault(Fault::slow_leak(Corner::FrontLeft, f64::NAN), Duration::ZERO..),
     ] {
         let clock = coachwork_vehicle::ManualClock::default();
         let error =
