@@ -220,10 +220,9 @@ fn the_log_says_what_the_car_said() {
 #[test]
 fn the_steering_message_counts_and_sums_up() {
     let steering = CanId::standard(514).unwrap();
-    let mut log =
-        LogReader::new("drive.log", std::io::BufReader::new(std::fs::File::open(drive_log()).unwrap()));
+    let log = LogReader::new("drive.log", std::io::BufReader::new(std::fs::File::open(drive_log()).unwrap()));
     let (mut frames, mut before) = (0, None);
-    while let Some(frame) = log.next() {
+    for frame in log {
         let frame = frame.unwrap();
         if frame.id() != steering {
             continue;

@@ -23,6 +23,7 @@ pub mod pattern;
 pub mod policy;
 pub mod recording;
 pub mod session_bytes;
+pub mod simulator_actions;
 pub mod status_list;
 pub mod store_load;
 pub mod token_verify;

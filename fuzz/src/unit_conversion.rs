@@ -47,7 +47,10 @@ pub fn converted(data: &[u8]) -> Option<f64> {
     }
     if value.is_finite() {
         let more = there.apply(value.next_up());
-        assert!(more >= out - 4.0 * f64::EPSILON * out.abs(), "{value} {from} is {out}, and a little more {more}");
+        assert!(
+            more >= out - 4.0 * f64::EPSILON * out.abs(),
+            "{value} {from} is {out}, and a little more {more}"
+        );
     }
     Some(out)
 }

@@ -136,3 +136,8 @@ fn pattern() {
 fn unit_conversion() {
     replay("unit_conversion", coachwork_fuzz::unit_conversion::run);
 }
+
+#[test]
+fn simulator_actions() {
+    replay("simulator_actions", coachwork_fuzz::simulator_actions::run);
+}
