@@ -70,6 +70,8 @@ macro_rules! __vehicle_clauses {
             link V44 v44_a_lost_link_is_not_available_and_no_end,
             link V45 v45_a_mended_link_heals,
             link V46 v46_a_request_without_a_link_is_not_confirmed,
+            overflow V47 v47_what_a_filter_drops_fills_no_queue,
+            time V48 v48_a_return_within_the_interval_is_no_news,
         }
     };
 }

@@ -214,20 +214,35 @@ impl Vehicle for Wrong {
         let hour = Duration::from_secs(3600);
         let (speed, level) = (self.id("Vehicle.Speed"), self.id("Vehicle.Level"));
         let first = wish.signals.first().map(|(_, filter)| *filter).unwrap_or_default();
+        let narrow = wish.overflow == Overflow::Queue(4) && first.change.is_some();
         let slow = first.every == Some(hour);
         let plain = first == coachwork_vehicle::Filter::new();
         for (signal, filter) in &mut wish.signals {
             match self.fault {
                 "V24" => filter.change = filter.change.map(f64::abs),
-                "V28" if *signal == level && filter.change == Some(0.0) => filter.change = None,
+                "V28"
+                    if *signal == level
+                        && filter.change == Some(0.0)
+                        && !narrow
+                        && filter.at_most_every.is_none() =>
+                {
+                    filter.change = None;
+                }
                 "V29" if *signal == speed && filter.change == Some(0.0) => filter.change = None,
                 "V30" if filter.change == Some(2.5) => filter.change = Some(0.5),
                 "V31" if *signal == speed && filter.range.is_some_and(|(low, high)| low < high) => {
                     filter.range = None;
                 }
-                "V33" if filter.at_most_every != Some(hour) && filter.every.is_none() => {
+                "V33"
+                    if filter.at_most_every != Some(hour)
+                        && filter.every.is_none()
+                        && filter.change.is_none() =>
+                {
                     filter.at_most_every = None;
                 }
+                // It filters what comes out of the queue.
+                "V47" if narrow => filter.change = None,
+                "V48" if filter.at_most_every.is_some() => filter.change = None,
                 "V34" => filter.every = filter.every.map(|period| period / 2),
                 _ => {}
             }
@@ -252,6 +267,7 @@ impl Vehicle for Wrong {
             "V42" => bend(subscription, bent::silent_return()),
             "V44" => bend(subscription, bent::hide(ReasonKind::Link)),
             "V45" => bend(subscription, bent::no_healing()),
+            "V47" if narrow => bend(subscription, bent::no_repeats()),
             _ => subscription,
         })
     }

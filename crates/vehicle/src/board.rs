@@ -249,6 +249,12 @@ impl Board {
         })
     }
 
+    /// How many subscriptions there are.
+    #[cfg(test)]
+    pub(crate) fn readers(&self) -> usize {
+        self.inner().deliveries.lock().readers()
+    }
+
     fn inner(&self) -> &Arc<Inner> {
         &self.0.0
     }

@@ -64,7 +64,7 @@ pub trait VehicleExt: Vehicle {
         }
     }
 
-    /// Asks one actuator to move, by its path's text and in the catalogue's unit.
+    /// Asks one actuator to move, by its path's text and in the catalogue's unit. Dropped early, it may or may not have sent the request.
     ///
     /// # Errors
     /// Where the request makes no sense; what somebody decides is in the receipt.
@@ -81,7 +81,7 @@ pub trait VehicleExt: Vehicle {
     }
 
     /// Subscribes to paths by their text, each with `filter`; those that do not exist are in the report of the subscription.
-    /// `options` gives overflow and strictness, and may name further signals.
+    /// `options` gives overflow and strictness, and may name further signals. Dropped early, it leaves no subscription behind.
     ///
     /// # Errors
     /// As [`Vehicle::subscribe`]; where `options` is strict, also for a path that does not exist.

@@ -118,10 +118,10 @@ fn one_thread(run: &Run, readers: usize, batch: usize) -> Line {
     let mut receivers: Vec<_> = (1..readers).map(|_| sender.subscribe()).collect();
     receivers.push(first);
     let rounds = (run.frames / readers / batch).max(10);
-    let all = (rounds * readers * batch) as f64;
-    let ours = || time(|| assert_eq!(in_turn(&board, &batches, &mut watches, rounds) as f64, all)) / all;
+    let all = (rounds * readers * batch) as u64;
+    let ours = || time(|| assert_eq!(in_turn(&board, &batches, &mut watches, rounds), all)) / all as f64;
     let theirs = || {
-        time(|| assert_eq!(broadcast_in_turn(&sender, &batches, &mut receivers, rounds) as f64, all)) / all
+        time(|| assert_eq!(broadcast_in_turn(&sender, &batches, &mut receivers, rounds), all)) / all as f64
     };
     let measured = paired(run.rounds.min(5), ours, theirs);
     let name = format!("one thread, {readers} readers, batches of {batch} / tokio broadcast");

@@ -88,3 +88,18 @@ pub(super) async fn v39_block_is_lossless_or_refused(car: &dyn Vehicle, t: &Tria
     }
     Ok(Verdict::Passed)
 }
+
+pub(super) async fn v47_what_a_filter_drops_fills_no_queue(_: &dyn Vehicle, t: &Trial) -> Ran {
+    let probe = need!(t.probe(3), "no signal can be made to report three values");
+    begin(t, &probe).await?;
+    let mut watch = t.watch(Subscribe::to([probe.id]).on_change().queue(4)).await?;
+    report!(t, &[(&probe.path, State::Valid(probe.value(1)))]);
+    for _ in 0..UPDATES {
+        report!(t, &[(&probe.path, State::Valid(probe.value(1)))]);
+    }
+    report!(t, &[(&probe.path, State::Valid(probe.value(2)))]);
+    let (seen, lost) = t.values_until(&mut watch, &probe.value(2)).await?;
+    ensure!(lost == 0, "a queue of 4 has lost {lost} of 2 changes among {UPDATES} repeats");
+    ensure!(seen.len() == 2, "of 2 changes among {UPDATES} repeats, {seen:?} is delivered");
+    Ok(Verdict::Passed)
+}

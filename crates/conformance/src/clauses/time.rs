@@ -152,3 +152,20 @@ async fn until_stale(
     t.pause(after + t.slack()).await;
     until(t, watch, id, |state| matches!(state, State::Stale(_))).await
 }
+
+pub(super) async fn v48_a_return_within_the_interval_is_no_news(_: &dyn Vehicle, t: &Trial) -> Ran {
+    let probe = need!(t.probe(3), "no signal can be made to report three values");
+    begin(t, &probe).await?;
+    let wish = Subscribe::to([probe.id]).on_change().at_most_every(INTERVAL).queue(256);
+    let mut watch = t.watch(wish).await?;
+    t.pause(INTERVAL + t.slack()).await;
+    report!(t, &[(&probe.path, State::Valid(probe.value(1)))]);
+    let first = arrivals(t, &mut watch, INTERVAL / 4).await?;
+    report!(t, &[(&probe.path, State::Valid(probe.value(2)))]);
+    report!(t, &[(&probe.path, State::Valid(probe.value(1)))]);
+    let late = arrivals(t, &mut watch, INTERVAL * 2 + t.slack()).await?;
+    let seen: Vec<_> = first.iter().chain(&late).map(|(_, state)| state).collect();
+    let right = matches!(&seen[..], [State::Valid(value)] if value.same(&probe.value(1)));
+    ensure!(right, "a change that was taken back within the interval is delivered: {seen:?}");
+    Ok(Verdict::Passed)
+}

@@ -160,3 +160,15 @@ pub(crate) fn no_healing() -> Bend {
         })
     })
 }
+
+/// Drops states that repeat the one before.
+pub(crate) fn no_repeats() -> Bend {
+    let mut last = State::NeverSet;
+    Box::new(move |event| {
+        filter(event, |state| {
+            let news = !last.same(state);
+            last.clone_from(state);
+            news
+        })
+    })
+}

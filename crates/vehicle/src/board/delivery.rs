@@ -265,6 +265,12 @@ impl Deliveries {
         }
     }
 
+    /// How many subscribers there are.
+    #[cfg(test)]
+    pub(super) fn readers(&self) -> usize {
+        self.seats.iter().flatten().count()
+    }
+
     /// How many subscribers there is room for.
     #[cfg(test)]
     pub(super) fn places(&self) -> usize {

@@ -72,15 +72,26 @@ impl Slot {
 
     /// The present report; `None` while it is written.
     pub(super) fn read(&self) -> Option<Report> {
+        self.read_in_steps(|_| {})
+    }
+
+    /// Reads, and calls `between` after each step.
+    fn read_in_steps(&self, mut between: impl FnMut(u8)) -> Option<Report> {
         let turn = self.turn.load(Ordering::Acquire);
         if turn % 2 == 1 {
             return None;
         }
+        between(0);
         let kind = self.kind.load(Ordering::Relaxed);
+        between(1);
         let bits = self.bits.load(Ordering::Relaxed);
+        between(2);
         let source = self.source.load(Ordering::Relaxed).cast_signed();
+        between(3);
         let received = self.received.load(Ordering::Relaxed).cast_signed();
+        between(4);
         let at = self.at.load(Ordering::Relaxed);
+        between(5);
         let state = if kind == LARGE { lock(&self.large).clone() } else { unpack(kind, bits) };
         // What was read above was read before the turn is looked at again.
         fence(Ordering::Acquire);
@@ -166,6 +177,26 @@ mod tests {
             assert!(seen.point.state.same(&point.state), "{point:?} became {seen:?}");
             assert_eq!((seen.point.source, seen.point.received), (point.source, point.received));
             assert_eq!((seen.at, seen.number), (at, number));
+        }
+    }
+
+    /// A report that comes between any two steps of a reader leaves it with nothing, and never with a part of each.
+    #[test]
+    fn a_report_between_any_two_steps_is_noticed() {
+        let point = |value: &Value, n| Datapoint::valid(value.clone(), Timestamp::from_nanoseconds(n));
+        let values = [Value::Int(-7), Value::Double(0.5), Value::Text("text".into()), Value::Uint(9)];
+        for (before, after) in values.iter().flat_map(|a| values.iter().map(move |b| (a, b))) {
+            for step in 0..6 {
+                let slot = Slot::new();
+                slot.write(&point(before, 1), Monotonic::from_nanoseconds(1));
+                let seen = slot.read_in_steps(|now| {
+                    if now == step {
+                        slot.write(&point(after, 2), Monotonic::from_nanoseconds(2));
+                    }
+                });
+                assert!(seen.is_none(), "{before:?}, {after:?} at {step}: {seen:?}");
+                assert_eq!(slot.read().unwrap().point, point(after, 2));
+            }
         }
     }
 

@@ -906,6 +906,47 @@ fn a_waker_may_drop_subscriptions_and_publish() {
     assert_eq!(b.state(b.level), State::Valid(9u8.into()));
 }
 
+#[test]
+fn who_is_woken_by_growth_may_drop_a_subscription() {
+    let b = bench();
+    let doomed = Arc::new(Mutex::new(Some(b.settled(Subscribe::to([b.level])))));
+    let waker = Waker::from(Arc::new(Run(move || {
+        let victim = doomed.lock().unwrap().take();
+        drop(victim);
+    })));
+    let catalogue = b.board.catalogue();
+    let mut superseded = Box::pin(catalogue.superseded());
+    assert!(superseded.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+    b.board.grow(vec![Entry::sensor("Vehicle.New", DataType::BOOLEAN)]).unwrap();
+    assert_eq!(b.board.readers(), 0);
+}
+
+/// Publishing without pause keeps nobody from subscribing, and no reader from reading.
+#[test]
+fn a_flood_leaves_room_for_others() {
+    let b = bench();
+    let stop = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut n = 0_u8;
+            while stop.load(Ordering::Acquire) == 0 {
+                n = n.wrapping_add(1);
+                b.level(n);
+            }
+        });
+        for round in 0..200 {
+            let wish = Subscribe::to([b.level]);
+            let wish = if round % 2 == 0 { wish } else { wish.queue(8) };
+            let mut sub = b.subscribe(wish);
+            for _ in 0..3 {
+                assert!(block_on(sub.next()).is_some());
+            }
+        }
+        stop.store(1, Ordering::Release);
+    });
+    assert_eq!(b.board.readers(), 0);
+}
+
 /// Owns a subscription, and so drops it when the last waker goes.
 struct Owner(#[expect(dead_code, reason = "it is there to be dropped")] Mutex<Option<Subscription>>);
 

@@ -1,6 +1,7 @@
 //! `changes` and `wait_until` over a vehicle in memory.
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use futures::FutureExt;
 use futures::executor::block_on;
@@ -80,4 +81,100 @@ fn waiting_fails_when_the_vehicle_ends() {
     let error = wait.as_mut().now_or_never().unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("the log is over"), "{error}");
+}
+
+/// A vehicle whose every call waits once before it does something and once before it answers.
+#[derive(Debug)]
+struct Slow(MemoryVehicle);
+
+async fn pause() {
+    let mut first = true;
+    std::future::poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        if std::mem::take(&mut first) { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+}
+
+impl std::fmt::Display for Slow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("slow")
+    }
+}
+
+#[async_trait::async_trait]
+impl Vehicle for Slow {
+    fn catalogue(&self) -> Arc<Catalogue> {
+        self.0.catalogue()
+    }
+
+    async fn get(&self, get: Get<'_>) -> Result<Each<Datapoint>, Error> {
+        pause().await;
+        let answer = self.0.get(get).await;
+        pause().await;
+        answer
+    }
+
+    async fn set(&self, requests: Vec<Request>) -> Result<Each<Receipt>, Error> {
+        pause().await;
+        let answer = self.0.set(requests).await;
+        pause().await;
+        answer
+    }
+
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, Error> {
+        pause().await;
+        let answer = self.0.subscribe(subscribe).await;
+        pause().await;
+        answer
+    }
+}
+
+/// Polls a call so many times and drops it; says whether it had ended.
+fn dropped_after(polls: usize, call: impl Future) -> bool {
+    let mut call = std::pin::pin!(call);
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    (0..polls).any(|_| call.as_mut().poll(&mut cx).is_ready())
+}
+
+/// Each call, dropped at each of its waits: nothing is left behind, a request was sent whole or not at all, and asked again all is well.
+#[test]
+fn a_call_may_be_dropped_at_each_of_its_waits() {
+    let seat = Entry::actuator("Vehicle.Cabin.Seat.Row1.DriverSide.HeatingCooling", DataType::INT8)
+        .with_unit("percent");
+    let speed = Entry::sensor("Vehicle.Speed", DataType::FLOAT).with_unit("km/h");
+    let catalogue = Catalogue::new([seat, speed], Facts::default()).unwrap();
+    let car = Slow(MemoryVehicle::new(catalogue, Arc::new(ManualClock::default())));
+    let heating = vss::CABIN_SEAT_ROW1_DRIVER_SIDE_HEATING_COOLING;
+    let path = heating.path();
+    let readers = || car.0.board().readers();
+    let mut waits = [0; 7];
+    for polls in 0..8 {
+        let mut ended = [false; 7];
+        ended[0] = dropped_after(polls, car.read(vss::SPEED));
+        ended[1] = dropped_after(polls, car.read_path(path));
+        for (call, value) in [(2, 20), (3, 30)] {
+            let before = block_on(Vehicle::get(&car.0, Get::of(&[car.catalogue().resolve(path).unwrap()])));
+            ended[call] = if call == 2 {
+                dropped_after(polls, car.write(heating, value, Set::default()))
+            } else {
+                dropped_after(polls, car.write_path(path, i64::from(value), Set::default()))
+            };
+            let after = block_on(Vehicle::get(&car.0, Get::of(&[car.catalogue().resolve(path).unwrap()])));
+            let (before, after) = (before.unwrap().pop().unwrap(), after.unwrap().pop().unwrap());
+            let sent = after.as_ref().unwrap().value() == Some(&Value::Int(value.into()));
+            assert!(sent || before.unwrap().state == after.unwrap().state, "sent whole or not at all");
+            assert!(sent || !ended[call]);
+        }
+        ended[4] = dropped_after(polls, car.watch(&[path, "Vehicle.No"], Filter::new(), Subscribe::to([])));
+        ended[5] = dropped_after(polls, car.changes(vss::SPEED));
+        ended[6] = dropped_after(polls, car.wait_until(vss::SPEED, |speed| *speed > 1e6));
+        assert_eq!(readers(), 0, "no subscription is left after {polls} polls");
+        for (waits, ended) in waits.iter_mut().zip(ended) {
+            *waits += usize::from(!ended);
+        }
+    }
+    // Polled three times, each has ended, but for the one that waits for what does not come.
+    assert_eq!(waits, [3, 3, 3, 3, 3, 3, 8]);
+    assert_eq!(block_on(car.read_path(path)).unwrap().value(), Some(&Value::Int(30)));
 }
