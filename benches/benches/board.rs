@@ -1,7 +1,7 @@
 //! What a board with 1,267 signals costs: get, set, typed read, subscribing, and fan-out in one thread beside tokio's broadcast channel.
 //!
 //! Both sides of a fan-out deliver as many datapoints, which is asserted first. Two threads are measured by `budgets --only board`.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::hint::black_box;
 
