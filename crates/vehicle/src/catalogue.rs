@@ -8,6 +8,7 @@ mod cell;
 mod details;
 mod entry;
 mod hash;
+mod quick;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,6 +20,7 @@ pub use entry::{Access, Entry, EntryError, Kind, Permission, UnknownKind};
 pub use hash::TreeHash;
 
 use self::cell::{Line, Origin};
+use self::quick::Quick;
 use crate::datapoint::Reason;
 use crate::error::{Error, ErrorKind};
 use crate::path::{Path, PathError, Pattern};
@@ -96,7 +98,7 @@ struct Tree {
     /// How many entries the largest tree of the lineage has; shared by all its trees.
     newest: Arc<AtomicU32>,
     entries: Vec<Entry>,
-    rows: HashMap<Path, u32>,
+    rows: HashMap<Path, u32, Quick>,
     /// Row of each typed constant of `vss`, made at the first use.
     constants: OnceLock<Box<[Option<u32>]>>,
 }
@@ -139,7 +141,7 @@ impl Catalogue {
             lineage,
             newest: Arc::default(),
             entries: Vec::new(),
-            rows: HashMap::new(),
+            rows: HashMap::default(),
             constants: OnceLock::new(),
         };
         let empty = Self {
