@@ -80,3 +80,14 @@ fn a_group_of_what_is_left_out_belongs_to_the_first_message_of_its_id() {
     let again = Options::new().load_text(&loaded.database.to_dbc()).unwrap();
     assert!(again.database == loaded.database);
 }
+
+/// Found by the fuzzer: what the reader takes for space between two words was kept in a symbol, and lost when it was read again.
+#[test]
+fn any_space_ends_a_new_symbol() {
+    for space in ["\t", "\u{b}", "\u{c}", "\r", " "] {
+        let database =
+            Database::parse(&format!("NS_ :\n\tCM_{space}\tVAL_{space}BA_\n\nBS_:\n\nBU_:\n")).unwrap();
+        assert_eq!(database.new_symbols(), ["CM_", "VAL_", "BA_"], "{space:?}");
+        assert!(Database::parse(&database.to_dbc()).unwrap() == database, "{space:?}");
+    }
+}

@@ -105,7 +105,7 @@ fn is_delimiter(byte: u8) -> bool {
     class(byte) == DELIMITER
 }
 
-fn is_space(byte: u8) -> bool {
+pub(super) fn is_space(byte: u8) -> bool {
     class(byte) == SPACE
 }
 

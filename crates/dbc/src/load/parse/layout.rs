@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::{Parser, is_nobody};
 use crate::load::diagnostic::{Code, Place, Severity};
-use crate::load::scan::Fail;
+use crate::load::scan::{Fail, is_space};
 use crate::load::statement::{At, MessageLine, SendersLine, SignalLine, Span};
 use crate::model::signal::ByteOrder;
 
@@ -15,7 +15,8 @@ impl Parser<'_, '_> {
     pub(super) fn new_symbols(&mut self) -> Result<(), Fail> {
         self.scan.expect(b':', "`:` is missing")?;
         while let Some(line) = self.scan.symbol_line() {
-            self.out.new_symbols.extend(line.split_ascii_whitespace());
+            let words = line.split(|c: char| u8::try_from(c).is_ok_and(is_space));
+            self.out.new_symbols.extend(words.filter(|word| !word.is_empty()));
         }
         Ok(())
     }
