@@ -38,6 +38,12 @@ impl Ends {
         Self { near: Box::new(near), far: Box::new(far), limits }
     }
 
+    /// The same ends, the accepting one as if it had connected: for transports whose two sides differ.
+    #[must_use]
+    pub fn turned(self) -> Self {
+        Self { near: self.far, far: self.near, limits: self.limits }
+    }
+
     /// The same limits, with each end wrapped.
     #[must_use]
     pub fn map<C: Connection + 'static>(self, wrap: impl Fn(Box<dyn Connection>) -> C) -> Self {

@@ -1,0 +1,16 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../README.md")]
+
+mod frame;
+mod handshake;
+mod reader;
+mod socket;
+mod tcp;
+mod tls;
+mod url;
+mod writer;
+
+pub use socket::{Accept, WebSocket};
+pub use tcp::{WebSocketConnector, WebSocketListener, connector, listen};
+pub use tls::{ClientTls, Identity, Roots, ServerTls, TlsError};
+pub use url::UrlError;
