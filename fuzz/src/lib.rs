@@ -29,3 +29,4 @@ pub mod store_load;
 pub mod token_verify;
 pub mod unit_conversion;
 pub mod vspec;
+pub mod websocket;

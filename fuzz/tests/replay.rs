@@ -141,3 +141,8 @@ fn unit_conversion() {
 fn simulator_actions() {
     replay("simulator_actions", coachwork_fuzz::simulator_actions::run);
 }
+
+#[test]
+fn websocket() {
+    replay("websocket", coachwork_fuzz::websocket::run);
+}

@@ -50,3 +50,7 @@ pub use coachwork_tokio as system;
 #[cfg(feature = "remote")]
 #[cfg_attr(docsrs, doc(cfg(feature = "remote")))]
 pub use coachwork_transport as transport;
+/// VISS over WebSocket, with TLS.
+#[cfg(feature = "websocket")]
+#[cfg_attr(docsrs, doc(cfg(feature = "websocket")))]
+pub use coachwork_websocket as websocket;

@@ -94,13 +94,13 @@ impl Header {
         let masked = if mask.is_some() { 0x80 } else { 0 };
         to.push(0x80 | opcode.number());
         match (u8::try_from(length), u16::try_from(length)) {
-            (Ok(short @ 0..=125), _) => to.push(masked | short),
+            (Ok(short @ 0..=125), _) => to.push(masked + short),
             (_, Ok(length)) => {
-                to.push(masked | 126);
+                to.push(masked + 126);
                 to.extend_from_slice(&length.to_be_bytes());
             }
             _ => {
-                to.push(masked | 127);
+                to.push(masked + 127);
                 to.extend_from_slice(&u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes());
             }
         }

@@ -100,11 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> WebSocket<S> {
         let request = Request { authority: authority.to_owned(), path: path.to_owned(), offered };
         socket.say(request.head(&key).as_bytes()).await?;
         let (subprotocol, rest) = socket
-            .hear(|head| match handshake::answered(head, &key, &request.offered) {
-                Ok(None) => Ok(None),
-                Ok(Some((subprotocol, size))) => Ok(Some((subprotocol, size))),
-                Err(why) => Err(why),
-            })
+            .hear(|head| handshake::answered(head, &key, &request.offered))
             .await
             .map_err(|why| why.error(&socket.info.peer))?;
         socket.begin(&rest)?;
@@ -142,6 +138,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> WebSocket<S> {
                 Err(TransportError::Refused { peer: socket.info.peer.clone(), what: refusal.what })
             }
         }
+    }
+
+    /// The stream, without what was read ahead and what waits to be written.
+    pub fn into_inner(self) -> S {
+        self.stream
     }
 
     fn new(stream: S, info: Info, limits: &Limits, role: Role) -> Self {

@@ -53,7 +53,7 @@ pub(crate) fn answered(
     bytes: &[u8],
     key: &str,
     offered: &[Arc<str>],
-) -> Result<Option<(Option<Arc<str>>, usize)>, Unanswered> {
+) -> Result<Option<Answered>, Unanswered> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut fields);
     let size = match response.parse(bytes) {
@@ -87,6 +87,9 @@ pub(crate) fn answered(
     };
     Ok(Some((subprotocol, size)))
 }
+
+/// What a server agrees to, and the size of the head that says so.
+pub(crate) type Answered = (Option<Arc<str>>, usize);
 
 /// Why a server's answer makes no connection.
 #[derive(Debug, PartialEq, Eq)]
