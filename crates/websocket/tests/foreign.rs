@@ -97,12 +97,7 @@ async fn a_foreign_peer_that_breaks_a_rule_is_told() {
     foreign.send(vec![0; 300_001].into()).await.unwrap();
     let error = ours.recv().await.unwrap_err();
     assert!(matches!(error, TransportError::TooLarge { size: 300_001, limit: 300_000, .. }), "{error:?}");
-    let told = loop {
-        match foreign.next().await.unwrap() {
-            Ok(tungstenite::Message::Close(Some(frame))) => break frame,
-            other => panic!("{other:?}"),
-        }
-    };
+    let tungstenite::Message::Close(Some(told)) = foreign.next().await.unwrap().unwrap() else { panic!() };
     assert_eq!(told.code, ForeignCode::Size);
 }
 

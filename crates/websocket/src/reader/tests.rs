@@ -46,7 +46,7 @@ fn a_message_in_parts_with_a_ping_between() {
     let bytes =
         [frame(0x01, b"Hel"), frame(0x89, b"hey"), frame(0x00, b""), frame(0x80, b"lo"), frame(0x8A, b"")]
             .concat();
-    let wanted = vec![Item::Ping(Bytes::from_static(b"hey")), text("Hello"), Item::Pong];
+    let wanted = [Item::Ping(Bytes::from_static(b"hey")), text("Hello"), Item::Pong];
     for piece in 1..40 {
         assert_eq!(items(&bytes, 100, piece), (wanted.iter().map(same).collect(), None), "{piece}");
     }
@@ -106,7 +106,7 @@ fn the_limit_counts_all_parts_before_anything_is_held() {
     // The header alone is enough.
     let giant = [0x82, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3, 4];
     assert_eq!(items(&giant, 1 << 40, 100).1.map(|fault| matches!(fault, Fault::TooLarge(_))), Some(true));
-    let (all, fault) = items(&frame(0x82, &[7; 100_000]), 100_000, 9_000);
+    let (all, fault) = items(&frame(0x82, &vec![7; 100_000]), 100_000, 9_000);
     assert_eq!((all, fault), (vec![Item::Message(Message::Binary(vec![7; 100_000].into()))], None));
 }
 
