@@ -39,7 +39,8 @@ pub fn load(data: &[u8]) -> Option<usize> {
         }
     };
     assert!(loaded.diagnostics.len() <= MAX_DIAGNOSTICS + 1);
-    let lines = data.iter().filter(|byte| **byte == b'\n').count() + 1;
+    // A line may end with a carriage return alone.
+    let lines = data.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count() + 1;
     assert!(loaded.diagnostics.iter().all(|diagnostic| (1..=lines).contains(&(diagnostic.line() as usize)) && diagnostic.column() >= 1));
     let text = loaded.database.to_dbc();
     let again = Options::new()
