@@ -60,7 +60,7 @@ fn data_flows_one_way() {
     }
     // Every library of the family has its line above.
     let leaves = ["coachwork", "coachwork-cli", "coachwork-examples", "coachwork-benches"];
-    for name in edges.keys() {
+    for name in edges.keys().filter(|name| name.starts_with("coachwork")) {
         assert!(allowed.contains_key(name.as_str()) || leaves.contains(&name.as_str()), "{name} has no rule");
     }
 }

@@ -317,3 +317,20 @@ fn encodings_and_line_ends() {
     let loaded = Options::new().load(broken.as_bytes()).unwrap();
     assert_eq!(loaded.diagnostics[0].line(), 6);
 }
+
+/// Found by the fuzzer: where a message is longer than a frame, each bit of a signal took a place in a map.
+#[test]
+fn signals_of_many_bits() {
+    for order in ["0-", "1-"] {
+        let signals: String =
+            (0..2_000).map(|n| format!(" SG_ S{n} : 7|524000@{order} (1,0) [0|0] \"\" A\n")).collect();
+        let (loaded, ratio) = measured(format!("BU_: A\nBO_ 1 M: 65535 A\n{signals}").as_bytes());
+        assert!(ratio < 60.0, "{ratio}");
+        let database = loaded.unwrap().database;
+        let message = &database.messages()[0];
+        assert_eq!(message.overlaps().len(), 1_413, "as many pairs as are compared");
+        let begin = spent();
+        assert!(database.diff(&database).changes().is_empty());
+        assert!(spent().saturating_sub(begin) < Duration::from_secs(20));
+    }
+}

@@ -53,9 +53,15 @@ pub(super) fn compare<'a>(before: &'a Message, after: &'a Message, log: &mut Log
 /// Raw values as ranges, both ends included.
 type Ranges = BTreeSet<(i128, i128)>;
 
-/// The bits of a signal, in their order.
-fn place(signal: &Signal) -> Vec<u32> {
-    signal.bit_positions().collect()
+/// The bits of a signal and whether they are counted upwards: equal for two signals just where [`Signal::bit_positions`] is. Within one byte, both byte orders are the
+/// same.
+fn place(signal: &Signal) -> (u32, u32, bool) {
+    let (start, length) = (signal.start(), signal.length());
+    let before = length.saturating_sub(1);
+    match signal.byte_order() {
+        ByteOrder::BigEndian if before <= start % 8 => (start - before, length, true),
+        order => (start, length, order == ByteOrder::LittleEndian),
+    }
 }
 
 fn when(signal: &Signal) -> Vec<(u64, u64)> {
@@ -109,7 +115,7 @@ impl Pair<'_> {
                 Some(after.name().to_string()),
             );
         }
-        if !before.bit_positions().eq(after.bit_positions()) {
+        if place(before) != place(after) {
             log.add(Kind::Layout, Breaking, Some(layout(before)), Some(layout(after)));
         }
         if before.value_type() != after.value_type() {
@@ -303,4 +309,25 @@ fn merged(ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
 /// Whether merged ranges hold all values of other merged ranges.
 fn covers(whole: &[(u64, u64)], part: &[(u64, u64)]) -> bool {
     part.iter().all(|part| whole.iter().any(|whole| whole.0 <= part.0 && part.1 <= whole.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_the_bits_in_their_order() {
+        let signals: Vec<Signal> = (0..24)
+            .flat_map(|start| (1..20).map(move |length| (start, length)))
+            .flat_map(|(start, length)| {
+                [ByteOrder::LittleEndian, ByteOrder::BigEndian]
+                    .map(|order| Signal::new("S", start, length).with_byte_order(order))
+            })
+            .collect();
+        for a in &signals {
+            for b in &signals {
+                assert_eq!(place(a) == place(b), a.bit_positions().eq(b.bit_positions()), "{a:?} {b:?}");
+            }
+        }
+    }
 }

@@ -78,6 +78,52 @@ impl Mask {
     }
 }
 
+/// The bytes that a signal has bits in: whole ones, but for the first and the last.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    first: u32,
+    last: u32,
+    in_first: u8,
+    in_last: u8,
+}
+
+impl Span {
+    fn new(signal: &Signal) -> Self {
+        let (first, bit, more) = (signal.start / 8, signal.start % 8, signal.length.saturating_sub(1));
+        match signal.byte_order {
+            ByteOrder::LittleEndian => {
+                let end = signal.start.saturating_add(more);
+                Self { first, last: end / 8, in_first: u8::MAX << bit, in_last: u8::MAX >> (7 - end % 8) }
+            }
+            ByteOrder::BigEndian => {
+                let end = (first * 8 + 7 - bit).saturating_add(more);
+                Self {
+                    first,
+                    last: end / 8,
+                    in_first: u8::MAX >> (7 - bit),
+                    in_last: u8::MAX << (7 - end % 8),
+                }
+            }
+        }
+    }
+
+    /// The bits that it has in a byte from its first to its last.
+    fn bits(&self, byte: u32) -> u8 {
+        let from = if byte == self.first { self.in_first } else { u8::MAX };
+        let to = if byte == self.last { self.in_last } else { u8::MAX };
+        from & to
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        let (first, last) = (self.first.max(other.first), self.last.min(other.last));
+        if first > last {
+            return false;
+        }
+        // A byte between those two is whole in both.
+        last - first > 1 || [first, last].iter().any(|byte| self.bits(*byte) & other.bits(*byte) != 0)
+    }
+}
+
 impl Message {
     /// Whether all bits of a signal lie inside the message.
     pub fn holds(&self, index: SignalIndex) -> bool {
@@ -91,7 +137,7 @@ impl Message {
         let masks: Option<Vec<Mask>> = self.signals.iter().map(Mask::new).collect();
         match masks {
             Some(masks) => self.overlaps_by_mask(&masks),
-            None => self.overlaps_by_bit(),
+            None => self.overlaps_by_span(),
         }
     }
 
@@ -113,26 +159,30 @@ impl Message {
         found
     }
 
-    fn overlaps_by_bit(&self) -> Vec<(SignalIndex, SignalIndex)> {
-        let mut owners: BTreeMap<u32, Vec<SignalIndex>> = BTreeMap::new();
-        let mut found = Vec::new();
+    /// Compares neighbours: a signal of any length is a run of bytes, of which the first and the last may be parts.
+    fn overlaps_by_span(&self) -> Vec<(SignalIndex, SignalIndex)> {
+        let mut spans: Vec<(Span, SignalIndex)> =
+            self.indexed_signals().map(|(index, signal)| (Span::new(signal), index)).collect();
+        spans.sort_by_key(|(span, index)| (span.first, *index));
+        let mut open: Vec<(Span, SignalIndex)> = Vec::new();
+        let mut earliest: BTreeMap<SignalIndex, SignalIndex> = BTreeMap::new();
         let mut pairs = 0;
-        for (index, signal) in self.indexed_signals() {
-            let mut other = None;
-            for bit in signal.bit_positions() {
-                let earlier = owners.entry(bit).or_default();
-                if other.is_none() && pairs < MAX_PAIRS {
-                    other = earlier
-                        .iter()
-                        .copied()
-                        .inspect(|_| pairs += 1)
-                        .find(|earlier| self.together(*earlier, index));
-                }
-                earlier.push(index);
+        for (span, index) in spans {
+            open.retain(|(other, _)| other.last >= span.first);
+            pairs += open.len();
+            if pairs > MAX_PAIRS {
+                break;
             }
-            found.extend(other.map(|other| (other, index)));
+            for (other, with) in &open {
+                let (earlier, later) = (index.min(*with), index.max(*with));
+                if other.meets(&span) && self.together(earlier, later) {
+                    let found = earliest.entry(later).or_insert(earlier);
+                    *found = earlier.min(*found);
+                }
+            }
+            open.push((span, index));
         }
-        found
+        earliest.into_iter().map(|(later, earlier)| (earlier, later)).collect()
     }
 
     /// Whether some payload holds both signals.
@@ -184,6 +234,37 @@ mod tests {
                 assert_eq!(set, bits.contains(&bit), "{start} {length} {order:?} {bit}");
             }
         }
+    }
+
+    #[test]
+    fn spans_meet_where_bits_do() {
+        let lengths = [1_u32, 2, 7, 8, 9, 15, 16, 17, 24, 40];
+        let signals: Vec<Signal> = (0..40)
+            .flat_map(|start| lengths.into_iter().map(move |length| (start, length)))
+            .flat_map(|(start, length)| {
+                [ByteOrder::LittleEndian, ByteOrder::BigEndian]
+                    .map(|order| Signal::new("S", start, length).with_byte_order(order))
+            })
+            .collect();
+        let masks: Vec<Mask> = signals.iter().map(|signal| Mask::new(signal).unwrap()).collect();
+        for (a, mask) in signals.iter().zip(&masks) {
+            for (b, other) in signals.iter().zip(&masks) {
+                let (one, two) = (Span::new(a), Span::new(b));
+                assert_eq!(one.meets(&two), mask.meets(other), "{a:?} {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn both_ways_find_the_same() {
+        let mut message = Message::builder("M", CanId::standard(1).unwrap(), 64);
+        for n in 0..60_u32 {
+            let order = if n % 3 == 0 { ByteOrder::BigEndian } else { ByteOrder::LittleEndian };
+            message = message.signal(Signal::new("S", n * 37 % 400, n * 11 % 29 + 1).with_byte_order(order));
+        }
+        let message = message.build().unwrap();
+        assert!(message.overlaps().len() > 30);
+        assert_eq!(message.overlaps(), message.overlaps_by_span());
     }
 
     #[test]
