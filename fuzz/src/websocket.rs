@@ -125,6 +125,8 @@ fn independent(frames: &[u8]) -> (Vec<(Vec<u8>, bool)>, bool) {
             Err(tungstenite::Error::Io(_) | tungstenite::Error::ConnectionClosed) => {
                 return (messages, false);
             }
+            // It looks at each part of a text, ours at the whole: a text that never ends may be at fault to it alone.
+            Err(tungstenite::Error::Utf8(_)) => return (messages, false),
             Err(_) => return (messages, true),
         }
     }
