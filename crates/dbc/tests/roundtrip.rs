@@ -91,3 +91,26 @@ fn any_space_ends_a_new_symbol() {
         assert!(Database::parse(&database.to_dbc()).unwrap() == database, "{space:?}");
     }
 }
+
+/// Found by the fuzzer: of two messages with one id, the first was taken though it has no such multiplexer.
+#[test]
+fn a_multiplexer_is_of_the_message_that_has_both_signals() {
+    let text = "BU_: A\nBO_ 1 X: 8 A\n SG_ S : 0|8@1+ (1,0) [0|0] \"\" A\n\
+                BO_ 1 Y: 8 A\n SG_ M M : 0|4@1+ (1,0) [0|0] \"\" A\n SG_ N M : 4|4@1+ (1,0) [0|0] \"\" A\n SG_ S m0 : 8|8@1+ (1,0) [0|0] \"\" A\n\
+                SG_MUL_VAL_ 1 S N 0-0;\n";
+    let loaded = Options::new().load_text(text).unwrap();
+    let of = |database: &Database| -> Vec<Option<String>> {
+        let last = |message: &coachwork_dbc::Message| {
+            message.signals().last().unwrap().multiplexed().map(|found| found.multiplexer().to_owned())
+        };
+        database.messages().iter().map(last).collect()
+    };
+    assert_eq!(of(&loaded.database), [None, Some("N".to_owned())]);
+    let again = Options::new().load_text(&loaded.database.to_dbc()).unwrap();
+    assert!(
+        again.diagnostics.iter().all(|found| found.severity() == Severity::Notice),
+        "{:?}",
+        again.diagnostics
+    );
+    assert!(again.database == loaded.database);
+}

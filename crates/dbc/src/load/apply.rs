@@ -312,11 +312,10 @@ impl<'s> Parts<'s, '_> {
 
     fn multiplexers(&mut self) {
         for line in &self.statements.multiplexed {
-            let Some((message, signal)) =
-                self.signal_position(line.id, line.signal, line.place, "SG_MUL_VAL_")
-            else {
-                continue;
-            };
+            let found = self
+                .with_both(line.id, line.signal, line.multiplexer)
+                .or_else(|| self.signal_position(line.id, line.signal, line.place, "SG_MUL_VAL_"));
+            let Some((message, signal)) = found else { continue };
             let Some(parts) = self.messages.get_mut(message) else { continue };
             let Some(multiplexer) = parts.position(line.multiplexer) else {
                 let action = format!("left out: the message has no signal {}", line.multiplexer);

@@ -264,6 +264,13 @@ impl<'s, 'd> Parts<'s, 'd> {
         found
     }
 
+    /// The position of the first message with this id that has both signals, and the first signal's.
+    pub(super) fn with_both(&self, id: MessageRef, name: &str, other: &str) -> Option<(usize, usize)> {
+        let both =
+            |message: &MessageParts<'_>| message.position(name).filter(|_| message.position(other).is_some());
+        self.with_id(id).iter().find_map(|(_, at)| Some((*at, both(self.messages.get(*at)?)?)))
+    }
+
     pub(super) fn signal(
         &mut self,
         id: MessageRef,
