@@ -39,12 +39,15 @@ impl Channel {
     /// No channel: the source does not say.
     pub const NONE: Self = Self { name: [0; Self::MAX_LEN], len: 0 };
 
-    /// A channel of this name; the empty name is [`Channel::NONE`].
+    /// A channel of this name; the empty name, and `-` as logs write it, are [`Channel::NONE`].
     ///
     /// # Errors
     /// The name is too long, or not printable ASCII.
     pub fn new(name: &[u8]) -> Result<Self, ChannelError> {
         let mut channel = Self::NONE;
+        if name == b"-" {
+            return Ok(channel);
+        }
         let Some(into) = channel.name.get_mut(..name.len()) else {
             return Err(ChannelError::TooLong(name.len()));
         };
@@ -131,5 +134,13 @@ mod tests {
         assert_eq!("can 0".parse::<Channel>(), Err(ChannelError::NotPrintable));
         assert_eq!("kän0".parse::<Channel>(), Err(ChannelError::NotPrintable));
         assert_eq!("".parse::<Channel>(), Ok(Channel::NONE));
+    }
+
+    /// Found by the fuzzer: a CSV log with `-` for its bus came back without a channel.
+    #[test]
+    fn a_dash_is_no_channel() {
+        assert_eq!(Channel::new(b"-").unwrap(), Channel::NONE);
+        assert_eq!(Channel::new(b"").unwrap(), Channel::NONE);
+        assert_ne!(Channel::new(b"--").unwrap(), Channel::NONE);
     }
 }
