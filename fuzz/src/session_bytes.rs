@@ -106,7 +106,7 @@ fn client(dialect: Dialect, additions: bool, limits: &Limits) -> ClientSession {
 /// Everything that the server says to one message, events and receipts included.
 fn serve(server: &mut ServerSession, message: &Message, place: usize) -> Vec<Vec<u8>> {
     let (ticket, call) = match server.receive(message, NOW) {
-        Received::Reply(reply) => return vec![reply.to_vec()],
+        Received::Refused { reply, .. } => return vec![reply.to_vec()],
         Received::Call { ticket, call, .. } => (ticket, call),
     };
     let mut out = Vec::new();

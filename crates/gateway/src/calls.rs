@@ -14,6 +14,7 @@ use coachwork_vehicle::{
 
 use crate::door::Pass;
 use crate::gateway::Shared;
+use crate::keys::{Holder, Kept, Recalled};
 
 /// What a piece of work for a peer came to.
 pub(crate) enum Done {
@@ -40,6 +41,7 @@ pub(crate) async fn perform(
     credential: Credential,
     call: Call,
     form: Form,
+    from: Arc<str>,
 ) -> Done {
     let operation = match &call {
         Call::Set(_) => Operation::Set,
@@ -55,7 +57,9 @@ pub(crate) async fn perform(
                 let metadata = shared.metadata.described(form, &catalogue, &target, generations)?;
                 Ok(Done::Described(ticket, Answer::Metadata(metadata), pass, catalogue))
             }
-            Call::Set(items) => set(&shared, &pass, items).await.map(|each| Done::Set(ticket, each)),
+            Call::Set(items) => set(&shared, &pass, Holder::of(&credential, &pass, &from), items)
+                .await
+                .map(|each| Done::Set(ticket, each)),
             Call::Subscribe(wanted) => subscribe(pass, &wanted)
                 .await
                 .map(|subscribed| Done::Subscribed(ticket, Box::new(subscribed))),
@@ -84,20 +88,48 @@ async fn get(pass: &Pass, target: &Target) -> Result<Answer, Error> {
     Ok(Answer::Points(answer.collect()))
 }
 
-async fn set(shared: &Shared, pass: &Pass, items: Vec<SetItem>) -> Result<Each<Receipt>, Error> {
+async fn set(
+    shared: &Shared,
+    pass: &Pass,
+    holder: Holder,
+    items: Vec<SetItem>,
+) -> Result<Each<Receipt>, Error> {
+    enum One {
+        Asked(coachwork_vehicle::Request, Option<Kept>),
+        Known(Result<Receipt, Error>),
+    }
     let catalogue = pass.view.catalogue();
     let resolve = |item: SetItem| {
-        let mut request = item.resolve(&catalogue)?;
-        request.set.key = request.set.key.map(|key| shared.keys.at_the_vehicle(pass.number, key));
-        Ok(request)
+        let mut request = match item.resolve(&catalogue) {
+            Ok(request) => request,
+            Err(error) => return One::Known(Err(error)),
+        };
+        let Some(key) = request.set.key.take() else { return One::Asked(request, None) };
+        match shared.keys.of(&holder, key, request.signal, &request.value) {
+            Recalled::New(kept) => {
+                request.set.key = Some(kept.at_the_vehicle.clone());
+                One::Asked(request, Some(kept))
+            }
+            Recalled::Same(receipt) => One::Known(Ok(receipt)),
+            Recalled::Other(error) => One::Known(Err(error)),
+        }
     };
-    let requests: Vec<Result<_, Error>> = items.into_iter().map(resolve).collect();
-    let valid = requests.iter().filter_map(|request| request.as_ref().ok().cloned()).collect();
-    let mut receipts = pass.view.set(valid).await?.into_iter();
+    let requests: Vec<One> = items.into_iter().map(resolve).collect();
+    let valid = requests.iter().filter_map(|one| match one {
+        One::Asked(request, _) => Some(request.clone()),
+        One::Known(_) => None,
+    });
+    let mut receipts = pass.view.set(valid.collect()).await?.into_iter();
     let missing = || Err(Error::new(ErrorKind::Other, "the vehicle left a request out"));
-    let answer = |request: Result<_, Error>| match request {
-        Ok(_) => receipts.next().unwrap_or_else(missing),
-        Err(error) => Err(error.during(Operation::Set)),
+    let answer = |one: One| match one {
+        One::Asked(_, kept) => {
+            let receipt = receipts.next().unwrap_or_else(missing);
+            if let (Some(kept), Ok(receipt)) = (kept, &receipt) {
+                shared.keys.settle(&holder, &kept, receipt);
+            }
+            receipt
+        }
+        One::Known(known) => known.map_err(|error| error.during(Operation::Set)),
     };
     Ok(requests.into_iter().map(answer).collect())
 }

@@ -20,6 +20,14 @@ pub struct Counters {
     pub subscriptions: u64,
     /// Requests that were answered, refusals included.
     pub requests: u64,
+    /// Requests that were refused.
+    pub refused: u64,
+    /// Bytes of messages that peers sent.
+    pub bytes_in: u64,
+    /// Bytes of messages that were written for peers.
+    pub bytes_out: u64,
+    /// How often a peer was above its bytes in a second.
+    pub throttled: u64,
     /// Datapoints that were sent to subscribers.
     pub datapoints: u64,
     /// Datapoints that were lost to slow subscribers, who were told.
@@ -34,6 +42,10 @@ pub(crate) struct Counted {
     pub(crate) cut_off: Count,
     pub(crate) subscriptions: Count,
     pub(crate) requests: Count,
+    pub(crate) refused: Count,
+    pub(crate) bytes_in: Count,
+    pub(crate) bytes_out: Count,
+    pub(crate) throttled: Count,
     pub(crate) datapoints: Count,
     pub(crate) lagged: Count,
 }
@@ -64,6 +76,10 @@ impl Counted {
             cut_off: self.cut_off.load(),
             subscriptions: self.subscriptions.load(),
             requests: self.requests.load(),
+            refused: self.refused.load(),
+            bytes_in: self.bytes_in.load(),
+            bytes_out: self.bytes_out.load(),
+            throttled: self.throttled.load(),
             datapoints: self.datapoints.load(),
             lagged: self.lagged.load(),
         }

@@ -5,7 +5,8 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use coachwork_transport::Listener;
@@ -17,8 +18,9 @@ use crate::door::Door;
 use crate::drain::Drain;
 use crate::encoded::{Described, Events};
 use crate::keys::Keys;
+use crate::observer::{Happened, Observer};
 use crate::options::Options;
-use crate::serve::Serving;
+use crate::serve::{Hosts, Serving};
 
 /// Serves vehicles to peers. Clones are handles to the same gateway: it may serve any number of transports at once.
 ///
@@ -36,6 +38,10 @@ pub(crate) struct Shared {
     pub(crate) keys: Keys,
     pub(crate) events: Events,
     pub(crate) metadata: Described,
+    /// How many connections came to stand: the number of the last.
+    pub(crate) arrivals: AtomicU64,
+    pub(crate) hosts: Hosts,
+    observer: OnceLock<Arc<dyn Observer>>,
 }
 
 impl Gateway {
@@ -51,7 +57,17 @@ impl Gateway {
             keys: Keys::new(),
             events: Events::default(),
             metadata: Described::default(),
+            arrivals: AtomicU64::new(0),
+            hosts: Hosts::default(),
+            observer: OnceLock::new(),
         }))
+    }
+
+    /// The same gateway, which tells `observer` what happens. The first observer stays.
+    #[must_use]
+    pub fn observed(self, observer: Arc<dyn Observer>) -> Self {
+        let _ = self.0.observer.set(observer);
+        self
     }
 
     /// Serves whoever arrives at `listener`, until it ends or the gateway is shut down. Dropping the driver cuts its connections.
@@ -73,6 +89,15 @@ impl Gateway {
 }
 
 impl Shared {
+    /// Tells whoever observes.
+    pub(crate) fn tell(&self, what: &Happened<'_>) {
+        #[cfg(feature = "trace")]
+        crate::observer::trace(what);
+        if let Some(observer) = self.observer.get() {
+            observer.happened(what);
+        }
+    }
+
     /// What `work` yields, or `None` when it takes longer.
     pub(crate) async fn within<T>(&self, time: Duration, work: impl Future<Output = T>) -> Option<T> {
         let timer = self.clock.sleep_until(self.clock.monotonic().saturating_add(time));

@@ -9,10 +9,13 @@ mod encoded;
 mod feeds;
 mod gateway;
 mod keys;
+mod observer;
 mod options;
 mod peer;
+mod rate;
 mod serve;
 
 pub use counters::Counters;
 pub use gateway::Gateway;
-pub use options::Options;
+pub use observer::{Happened, Observer, Tally};
+pub use options::{Options, SlowPeers};

@@ -34,8 +34,29 @@ pub struct Options {
     pub idle_time: Duration,
     /// How many admissions are remembered, each for one credential. Default 1,024.
     pub admissions: usize,
+    /// How many bytes of messages one connection may send in a second, a second's worth at once; what is above waits unread. Default 16 MiB.
+    pub bytes_in: Option<u64>,
+    /// How many bytes of messages are written for one connection in a second; what is above waits, and its subscriptions keep to their
+    /// bounds meanwhile. Default no limit.
+    pub bytes_out: Option<u64>,
+    /// What becomes of a peer that is too slow for its queue. Default [`SlowPeers::Conflate`].
+    pub slow_peers: SlowPeers,
     /// Whether peers may come over links that others can read or change. Default no: such a peer is turned away with a word.
     pub plain_links: bool,
+}
+
+/// What becomes of a peer that is slower than what it is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SlowPeers {
+    /// It stays. Of each signal it is told the latest state, or its queue loses the oldest and says how many.
+    #[default]
+    Conflate,
+    /// It is cut off once a queue of it has lost this many datapoints in all; the close says how many.
+    Cut {
+        /// How many it may lose before.
+        after: u64,
+    },
 }
 
 impl Default for Options {
@@ -49,6 +70,9 @@ impl Default for Options {
             write_time: Duration::from_secs(30),
             idle_time: Duration::from_secs(600),
             admissions: 1024,
+            bytes_in: Some(16 * 1024 * 1024),
+            bytes_out: None,
+            slow_peers: SlowPeers::Conflate,
             plain_links: false,
         }
     }

@@ -19,8 +19,8 @@ use coachwork_transport::{
     TransportError,
 };
 use coachwork_vehicle::{
-    Catalogue, Credential, Datapoint, Each, Event, Monotonic, Permission, Reason, ReasonKind, Receipt,
-    SignalId, Sleep, Stage, Vehicle,
+    Catalogue, Credential, Datapoint, Each, ErrorKind, Event, Monotonic, Permission, Reason, ReasonKind,
+    Receipt, SignalId, Sleep, Stage, Vehicle,
 };
 use event_listener::EventListener;
 use futures_util::StreamExt;
@@ -30,6 +30,9 @@ use crate::calls::{Done, Subscribed, perform};
 use crate::door::Pass;
 use crate::feeds::{Feed, Feeds};
 use crate::gateway::Shared;
+use crate::observer::{Happened, Tally};
+use crate::options::SlowPeers;
+use crate::rate::Rate;
 
 /// How many bytes of answers may wait before requests are left unread.
 const ANSWERS: usize = 256 * 1024;
@@ -42,17 +45,29 @@ type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
 type Superseded = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve(shared: &Arc<Shared>, mut connection: Box<dyn Connection>) {
+pub(crate) async fn serve(
+    shared: &Arc<Shared>,
+    mut connection: Box<dyn Connection>,
+    number: u64,
+    from: Arc<str>,
+) {
+    let (mut tally, mut cut_off) = (Tally::default(), None);
     let reason = match Dialect::of_subprotocol(connection.info().subprotocol.as_deref()) {
         None => Some(CloseReason::new(CloseCode::Policy, "this gateway does not speak that subprotocol")),
         Some(dialect) => {
-            let mut peer = Peer::new(shared.clone(), connection, dialect);
+            let mut peer = Peer::new(shared.clone(), connection, dialect, number, from);
             let end = poll_fn(|cx| peer.poll(cx)).await;
             shared.counted.cut_off.add(end.cut_off.into());
+            tally = peer.tally();
             connection = peer.connection;
+            let why = || {
+                end.reason.as_ref().map_or_else(|| "it reads nothing".to_owned(), |why| why.text().to_owned())
+            };
+            cut_off = end.cut_off.then(why);
             end.reason
         }
     };
+    shared.tell(&Happened::Left { connection: number, tally, cut_off: cut_off.as_deref() });
     if let Some(reason) = reason {
         // Whether the peer hears it is its affair.
         let _ = shared.within(shared.options.handshake_time, connection.close(reason)).await;
@@ -69,6 +84,16 @@ struct End {
 
 struct Peer {
     shared: Arc<Shared>,
+    number: u64,
+    /// Where it comes from: who it is, as long as it shows nothing better.
+    from: Arc<str>,
+    incoming: Rate,
+    outgoing: Rate,
+    /// What it was served, up to what `counted` has been told already.
+    tally: Tally,
+    told: Tally,
+    /// It is to go, for a reason found on the way.
+    end: Option<End>,
     connection: Box<dyn Connection>,
     session: ServerSession,
     work: FuturesUnordered<Work>,
@@ -91,13 +116,28 @@ struct Peer {
 }
 
 impl Peer {
-    fn new(shared: Arc<Shared>, connection: Box<dyn Connection>, dialect: Dialect) -> Self {
+    fn new(
+        shared: Arc<Shared>,
+        connection: Box<dyn Connection>,
+        dialect: Dialect,
+        number: u64,
+        from: Arc<str>,
+    ) -> Self {
         let credential = connection.info().credential();
         let session = ServerSession::new(dialect, credential, &shared.options.limits);
         let draining = Box::pin(shared.drain.listen());
         let (heard, feeds) = (shared.clock.monotonic(), Feeds::new(shared.clone()));
+        let options = &shared.options;
+        let (incoming, outgoing) = (Rate::new(options.bytes_in, heard), Rate::new(options.bytes_out, heard));
         Self {
             shared,
+            number,
+            from,
+            incoming,
+            outgoing,
+            tally: Tally::default(),
+            told: Tally::default(),
+            end: None,
             connection,
             session,
             work: FuturesUnordered::new(),
@@ -131,10 +171,15 @@ impl Peer {
                 Ok(wrote) => idle &= !wrote,
                 Err(error) => return Poll::Ready(End::of(&error)),
             }
+            if let Some(end) = self.end.take() {
+                return Poll::Ready(end);
+            }
             if idle {
+                self.count();
                 return Poll::Pending;
             }
         }
+        self.count();
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -142,11 +187,19 @@ impl Peer {
     /// Takes requests in, as long as their answers have room. Says whether there was one.
     fn read(&mut self, now: Moment, cx: &mut Context<'_>) -> Result<bool, TransportError> {
         let mut read = false;
-        while self.answers_bytes < ANSWERS && !self.shared.drain.has_begun() {
+        while self.answers_bytes < ANSWERS && !self.incoming.is_spent() && !self.shared.drain.has_begun() {
             let Poll::Ready(message) = self.connection.poll_recv(cx) else { break };
             (read, self.heard) = (true, now.monotonic);
-            match self.session.receive(&message?, now) {
-                Received::Reply(bytes) => self.send([bytes]),
+            let message = message?;
+            self.tally.bytes_in += message.data().len() as u64;
+            self.incoming.spend(message.data().len());
+            self.throttled(self.incoming.is_spent());
+            match self.session.receive(&message, now) {
+                Received::Refused { reply, action, kind } => {
+                    self.tally.requests += 1;
+                    self.refused(action, kind);
+                    self.send([reply]);
+                }
                 Received::Call { ticket, call: Call::Unsubscribe(subscription), .. } => {
                     self.forget(&subscription);
                     self.answer(ticket, &Answer::Unsubscribed, now);
@@ -189,14 +242,28 @@ impl Peer {
     }
 
     fn begin(&mut self, ticket: Ticket, credential: Credential, call: Call) {
-        let work = perform(self.shared.clone(), ticket, credential, call, self.session.form());
+        #[cfg(feature = "trace")]
+        let action = call.action();
+        let work =
+            perform(self.shared.clone(), ticket, credential, call, self.session.form(), self.from.clone());
+        #[cfg(feature = "trace")]
+        let work = {
+            let span = tracing::debug_span!("coachwork.request", connection = self.number, action);
+            tracing::Instrument::instrument(work, span)
+        };
         self.work.push(Box::pin(work));
     }
 
     fn answer(&mut self, ticket: Ticket, answer: &Answer, now: Moment) -> bool {
+        let action = self.session.action(ticket);
         let message = self.session.answer(ticket, answer, now);
         let answered = message.is_some();
-        self.shared.counted.requests.add(answered.into());
+        self.tally.requests += u64::from(answered);
+        if let Some(kind) = refusal(answer, self.session.form().additions)
+            && answered
+        {
+            self.refused(action, kind);
+        }
         self.send(message);
         answered
     }
@@ -261,13 +328,17 @@ impl Peer {
     /// Writes answers, then events, as long as there is room, then flushes. Says whether there was something.
     fn write(&mut self, now: Moment, cx: &mut Context<'_>) -> Result<bool, TransportError> {
         let mut wrote = false;
-        while let Poll::Ready(ready) = self.connection.poll_ready(cx) {
+        while !self.outgoing.is_spent()
+            && let Poll::Ready(ready) = self.connection.poll_ready(cx)
+        {
             ready?;
             if let Some(answer) = self.answers.pop_front() {
                 self.answers_bytes -= answer.len();
+                self.wrote(answer.len());
                 self.connection.feed(MessageKind::Text, &[&answer])?;
             } else if let Some((id, event)) = self.events.pop_front() {
                 if let Some(head) = self.session.event(&id, &event) {
+                    self.wrote(head.len() + event.body().len());
                     self.connection.feed(MessageKind::Text, &[&head, event.body()])?;
                 }
                 if event.ends() {
@@ -294,6 +365,9 @@ impl Peer {
 
     /// An event of a subscription, in the words of the peer.
     fn tell(&mut self, id: SubscriptionId, event: Event, now: Moment) {
+        if let Event::Lagged(count) = event {
+            self.lagged(count);
+        }
         let form = self.session.form();
         let Some(feed) = self.feeds.feed_mut(&id) else { return };
         match event {
@@ -303,7 +377,7 @@ impl Peer {
                     Some(trigger) => trigger.admit(points),
                     None => points.collect(),
                 };
-                self.shared.counted.datapoints.add(u64::try_from(points.len()).unwrap_or(0));
+                self.tally.datapoints += points.len() as u64;
                 let catalogue = feed.subscription.catalogue().clone();
                 for part in points.chunks(POINTS) {
                     let shared = self.shared.counted.subscriptions.load() > 1;
@@ -312,9 +386,6 @@ impl Peer {
                 }
             }
             event => {
-                if let Event::Lagged(count) = event {
-                    self.shared.counted.lagged.add(count);
-                }
                 // Pure VISS has no word for a right that goes while others stay: there, access is all or nothing.
                 let event = denied(&event).filter(|_| !form.additions).map_or(event, Event::Ended);
                 let catalogue = feed.subscription.catalogue();
@@ -327,8 +398,11 @@ impl Peer {
     /// What time alone brings: requests that were not answered, admissions that end, peers that neither read nor speak, the end of the gateway.
     fn look_at_the_time(&mut self, now: &mut Moment, cx: &mut Context<'_>) -> Option<End> {
         loop {
+            self.incoming.fill(now.monotonic);
+            self.outgoing.fill(now.monotonic);
             let expired = self.session.expire(*now);
-            self.shared.counted.requests.add(u64::try_from(expired.len()).unwrap_or(0));
+            self.tally.requests += expired.len() as u64;
+            self.tally.refused += expired.len() as u64;
             self.send(expired);
             if self.over_at.is_some_and(|at| at <= now.monotonic) {
                 self.end_what_is_over(*now);
@@ -399,7 +473,84 @@ impl Peer {
         let unread = self.waiting_since.map(|since| since.saturating_add(options.write_time));
         let silent = self.is_idle().then(|| self.heard.saturating_add(options.idle_time));
         let drain = self.shared.drain.until();
-        [self.session.next_deadline(), unread, silent, self.over_at, drain].into_iter().flatten().min()
+        let (read, told) = (self.incoming.free_at(), self.outgoing.free_at());
+        [self.session.next_deadline(), unread, silent, self.over_at, drain, read, told]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    // What is counted and told.
+
+    fn wrote(&mut self, bytes: usize) {
+        self.tally.bytes_out += bytes as u64;
+        self.outgoing.spend(bytes);
+        self.throttled(self.outgoing.is_spent());
+    }
+
+    fn throttled(&self, is_spent: bool) {
+        if is_spent {
+            self.shared.counted.throttled.add(1);
+            self.shared.tell(&Happened::Throttled { connection: self.number });
+        }
+    }
+
+    fn refused(&mut self, action: &'static str, kind: ErrorKind) {
+        self.tally.refused += 1;
+        self.shared.tell(&Happened::Refused { connection: self.number, action, kind });
+    }
+
+    /// The peer is told, where its dialect has a word for it, and goes where the gateway has no patience.
+    fn lagged(&mut self, count: u64) {
+        self.tally.lagged += count;
+        self.shared.tell(&Happened::Lagged { connection: self.number, count });
+        if let SlowPeers::Cut { after } = self.shared.options.slow_peers
+            && self.tally.lagged > after
+        {
+            let text = format!("too slow: {} datapoints were lost", self.tally.lagged);
+            self.end = Some(End { reason: Some(CloseReason::new(CloseCode::Policy, text)), cut_off: true });
+        }
+    }
+
+    /// Adds what was done since the last time to what the gateway has done.
+    fn count(&mut self) {
+        let (now, told) = (self.tally, std::mem::replace(&mut self.told, self.tally));
+        if now == told {
+            return;
+        }
+        let counted = &self.shared.counted;
+        for (count, now, told) in [
+            (&counted.requests, now.requests, told.requests),
+            (&counted.refused, now.refused, told.refused),
+            (&counted.bytes_in, now.bytes_in, told.bytes_in),
+            (&counted.bytes_out, now.bytes_out, told.bytes_out),
+            (&counted.datapoints, now.datapoints, told.datapoints),
+            (&counted.lagged, now.lagged, told.lagged),
+        ] {
+            if now != told {
+                count.add(now - told);
+            }
+        }
+    }
+
+    /// What it was served, all of it counted.
+    fn tally(&mut self) -> Tally {
+        self.count();
+        self.tally
+    }
+}
+
+/// What is wrong with the whole of a request. In pure VISS, what is wrong with an item is that.
+fn refusal(answer: &Answer, additions: bool) -> Option<ErrorKind> {
+    match answer {
+        Answer::Failed(error) => Some(error.kind()),
+        Answer::Points(points) if !additions => {
+            points.iter().find_map(|(_, one)| Some(one.as_ref().err()?.kind()))
+        }
+        Answer::Set(receipts) if !additions => {
+            receipts.iter().find_map(|one| Some(one.as_ref().err()?.kind()))
+        }
+        _ => None,
     }
 }
 

@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use crate::gateway::Shared;
+use crate::observer::Happened;
 use crate::peer;
 
 /// How long to wait after an arrival failed: the system may be out of sockets.
@@ -30,8 +32,7 @@ pub(crate) struct Serving<L> {
     /// Gone when nobody will arrive any more.
     listener: Option<L>,
     handshakes: FuturesUnordered<Task<Option<Box<dyn Connection>>>>,
-    peers: FuturesUnordered<Task<Option<Arc<str>>>>,
-    hosts: HashMap<Arc<str>, usize>,
+    peers: FuturesUnordered<Task<()>>,
     pause: Option<Sleep>,
     draining: Pin<Box<EventListener>>,
 }
@@ -40,15 +41,7 @@ impl<L: Listener> Serving<L> {
     pub(crate) fn new(shared: Arc<Shared>, listener: L) -> Self {
         let draining = Box::pin(shared.drain.listen());
         let (handshakes, peers) = (FuturesUnordered::new(), FuturesUnordered::new());
-        Self {
-            shared,
-            listener: Some(listener),
-            handshakes,
-            peers,
-            hosts: HashMap::new(),
-            pause: None,
-            draining,
-        }
+        Self { shared, listener: Some(listener), handshakes, peers, pause: None, draining }
     }
 
     /// Serves until the listener ends or the gateway is shut down, and whoever is there has gone.
@@ -65,9 +58,7 @@ impl<L: Listener> Serving<L> {
                 self.handshakes.clear();
             }
             let mut idle = true;
-            while let Poll::Ready(Some(host)) = self.peers.poll_next_unpin(cx) {
-                self.gone(host);
-            }
+            while let Poll::Ready(Some(())) = self.peers.poll_next_unpin(cx) {}
             while let Poll::Ready(Some(shaken)) = self.handshakes.poll_next_unpin(cx) {
                 idle = false;
                 if let Some(connection) = shaken {
@@ -111,7 +102,7 @@ impl<L: Listener> Serving<L> {
                 Poll::Ready(Ok(arrival)) => return Poll::Ready(shake(self.shared.clone(), arrival)),
                 Poll::Ready(Err(TransportError::Closed { .. })) => self.listener = None,
                 Poll::Ready(Err(_)) => {
-                    self.shared.counted.turned_away.add(1);
+                    self.shared.turned_away(None, "its link broke before the handshake");
                     let clock = &self.shared.clock;
                     self.pause = Some(clock.sleep_until(clock.monotonic().saturating_add(PAUSE)));
                 }
@@ -124,7 +115,7 @@ impl<L: Listener> Serving<L> {
         let options = &self.shared.options;
         let info = connection.info();
         let host = (info.security != Security::Local).then(|| host(&info.peer));
-        let from_host = host.as_ref().and_then(|host| self.hosts.get(host)).copied().unwrap_or(0);
+        let from_host = host.as_ref().map_or(0, |host| self.shared.hosts.count(host));
         let connections = self.shared.counted.connections.load();
         let reason = if !info.is_secure() && !options.plain_links {
             "this gateway takes no links that others can read or change"
@@ -135,18 +126,30 @@ impl<L: Listener> Serving<L> {
         } else {
             self.shared.counted.accepted.add(1);
             self.shared.counted.connections.add(1);
+            let number = self.shared.arrivals.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+            self.shared.tell(&Happened::Arrived {
+                connection: number,
+                peer: &info.peer,
+                security: info.security,
+            });
             if let Some(host) = &host {
-                *self.hosts.entry(host.clone()).or_default() += 1;
+                self.shared.hosts.enter(host);
             }
-            let leaving = Leaving(self.shared.clone());
-            self.peers.push(Box::pin(async move {
-                peer::serve(&leaving.0, connection).await;
+            let from = host.clone().unwrap_or_else(|| "here".into());
+            let leaving = Leaving(self.shared.clone(), host);
+            let serving = async move {
+                peer::serve(&leaving.0, connection, number, from).await;
                 drop(leaving);
-                host
-            }));
+            };
+            #[cfg(feature = "trace")]
+            let serving = tracing::Instrument::instrument(
+                serving,
+                tracing::info_span!("coachwork.connection", connection = number),
+            );
+            self.peers.push(Box::pin(serving));
             return;
         };
-        self.shared.counted.turned_away.add(1);
+        self.shared.turned_away(Some(&info.peer), reason);
         let (shared, reason) = (self.shared.clone(), CloseReason::new(CloseCode::Policy, reason));
         self.handshakes.push(Box::pin(async move {
             // Whether the peer hears it is its affair.
@@ -154,24 +157,51 @@ impl<L: Listener> Serving<L> {
             None
         }));
     }
+}
 
-    fn gone(&mut self, host: Option<Arc<str>>) {
-        if let Some(host) = host
-            && let Some(count) = self.hosts.get_mut(&host)
-        {
+impl Shared {
+    fn turned_away(&self, peer: Option<&str>, why: &str) {
+        self.counted.turned_away.add(1);
+        self.tell(&Happened::TurnedAway { peer, why });
+    }
+}
+
+/// How many connections each host has, over all transports of a gateway.
+#[derive(Debug, Default)]
+pub(crate) struct Hosts(Mutex<HashMap<Arc<str>, usize>>);
+
+impl Hosts {
+    fn count(&self, host: &str) -> usize {
+        self.lock().get(host).copied().unwrap_or(0)
+    }
+
+    fn enter(&self, host: &Arc<str>) {
+        *self.lock().entry(host.clone()).or_default() += 1;
+    }
+
+    fn leave(&self, host: &str) {
+        let mut hosts = self.lock();
+        if let Some(count) = hosts.get_mut(host) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                self.hosts.remove(&host);
+                hosts.remove(host);
             }
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Counts a connection out, also when its future is dropped.
-struct Leaving(Arc<Shared>);
+struct Leaving(Arc<Shared>, Option<Arc<str>>);
 
 impl Drop for Leaving {
     fn drop(&mut self) {
+        if let Some(host) = &self.1 {
+            self.0.hosts.leave(host);
+        }
         self.0.counted.connections.take(1);
         self.0.drain.left();
     }
@@ -183,7 +213,11 @@ fn shake(shared: Arc<Shared>, arrival: Arrival) -> Task<Option<Box<dyn Connectio
         if let Some(Ok(connection)) = shaken {
             return Some(connection);
         }
-        shared.counted.turned_away.add(1);
+        let why = match shaken {
+            None => "its handshake took too long",
+            Some(_) => "its handshake failed",
+        };
+        shared.turned_away(None, why);
         None
     })
 }

@@ -77,7 +77,7 @@ impl Run {
                 if let Some(message) = pair.to_server.pop_front() {
                     match pair.server.receive(&Message::Text(message), now) {
                         Received::Call { ticket, call, .. } => self.open.push((ticket, call)),
-                        Received::Reply(reply) => pair.to_client.push_back(reply),
+                        Received::Refused { reply, .. } => pair.to_client.push_back(reply),
                     }
                 }
             }

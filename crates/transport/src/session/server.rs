@@ -66,8 +66,15 @@ pub enum Received {
         /// What is asked.
         call: Call,
     },
-    /// Nothing to do but to send this.
-    Reply(Bytes),
+    /// No request, or one that is refused here: there is nothing to do but to send this.
+    Refused {
+        /// The answer.
+        reply: Bytes,
+        /// What was asked, by its name in VISS; `none` where that could not be read.
+        action: &'static str,
+        /// What is wrong.
+        kind: ErrorKind,
+    },
 }
 
 #[derive(Debug)]
@@ -120,7 +127,7 @@ impl ServerSession {
     pub fn receive(&mut self, message: &Message, now: Moment) -> Received {
         let request = match Request::decode(message, self.form.dialect, &self.limits) {
             Ok(request) => request,
-            Err(bad) => return Received::Reply(self.refuse(&bad, now)),
+            Err(bad) => return self.refuse(&bad, now),
         };
         if request.additions && !self.form.additions {
             self.form.additions = true;
@@ -129,10 +136,7 @@ impl ServerSession {
         let (id, action) = (request.id, request.call.action());
         match self.take(&id, request.authorization, request.call, now) {
             Ok(received) => received,
-            Err(error) => {
-                let bad = BadRequest { id: Some(id), action: Some(action.to_owned()), error };
-                Received::Reply(self.refuse(&bad, now))
-            }
+            Err(error) => self.refuse(&BadRequest { id: Some(id), action: Some(action), error }, now),
         }
     }
 
@@ -247,6 +251,11 @@ impl ServerSession {
         messages
     }
 
+    /// What an open request asks, by its name in VISS; `none` where it is not open any more.
+    pub fn action(&self, ticket: Ticket) -> &'static str {
+        self.open.get(&ticket).map_or("none", |open| open.action)
+    }
+
     /// How many requests are open.
     pub fn requests(&self) -> usize {
         self.open.len()
@@ -339,14 +348,15 @@ impl ServerSession {
         Some(open)
     }
 
-    fn refuse(&mut self, bad: &BadRequest, now: Moment) -> Bytes {
+    fn refuse(&mut self, bad: &BadRequest, now: Moment) -> Received {
         let envelope = Envelope {
-            action: bad.action.as_deref(),
+            action: bad.action,
             id: bad.id.as_deref(),
             form: self.form,
             welcome: std::mem::take(&mut self.welcome),
             ts: now.time,
         };
-        envelope.error(&bad.error)
+        let reply = envelope.error(&bad.error);
+        Received::Refused { reply, action: bad.action.unwrap_or("none"), kind: bad.error.kind() }
     }
 }

@@ -114,7 +114,7 @@ impl Pair {
     fn serve(&mut self, message: Bytes) -> (Ticket, Call) {
         match self.server.receive(&Message::Text(message), moment(self.now)) {
             Received::Call { ticket, call, .. } => (ticket, call),
-            Received::Reply(reply) => panic!("{}", String::from_utf8_lossy(&reply)),
+            Received::Refused { reply, .. } => panic!("{}", String::from_utf8_lossy(&reply)),
         }
     }
 
@@ -484,7 +484,7 @@ fn everything_a_peer_may_hold_is_bounded() {
     let limits = Limits { requests: 3, subscriptions: 2, receipts: 2, ..Limits::default() };
     let mut pair = Pair::with_additions(&limits);
     let said = |received: Received| match received {
-        Received::Reply(reply) => String::from_utf8_lossy(&reply).into_owned(),
+        Received::Refused { reply, .. } => String::from_utf8_lossy(&reply).into_owned(),
         Received::Call { .. } => String::new(),
     };
     let get =
@@ -525,7 +525,7 @@ fn a_token_is_shown_once_with_additions_and_each_time_without() {
     let token = || Credential::Token(b"key".as_slice().into());
     let credential = |received: Received| match received {
         Received::Call { credential, .. } => credential,
-        Received::Reply(_) => panic!(),
+        Received::Refused { .. } => panic!(),
     };
     let text = r#"{"action":"get","path":"Vehicle.Speed","requestId":"1","authorization":"key"}"#;
     let other = r#"{"action":"get","path":"Vehicle.Speed","requestId":"2"}"#;
@@ -552,7 +552,7 @@ fn a_peer_that_did_not_ask_sees_pure_viss() {
     let mut pair = Pair::pure(Dialect::V3);
     let wish =
         Message::text(r#"{"action":"subscribe","requestId":"1","signals":[{"paths":["Vehicle.Speed"]}]}"#);
-    assert!(matches!(pair.server.receive(&wish, moment(0)), Received::Reply(_)));
+    assert!(matches!(pair.server.receive(&wish, moment(0)), Received::Refused { .. }));
     assert_eq!(pair.server.catalogue_changed(4, moment(0)), None);
     let mut pair = Pair::with_additions(&Limits::default());
     let message = Message::Text(pair.server.catalogue_changed(4, moment(0)).unwrap());
@@ -609,7 +609,7 @@ fn an_unsubscribe_is_taken_even_when_too_many_requests_wait() {
     assert!(matches!(pair.answered(asked, ticket, &Answer::Unsubscribed), Ok(Reply::Unsubscribed)));
     // A second one has nothing to end.
     let again = format!(r#"{{"action":"unsubscribe","requestId":"x","subscriptionId":"{subscription}"}}"#);
-    assert!(matches!(pair.server.receive(&Message::text(again), moment(0)), Received::Reply(_)));
+    assert!(matches!(pair.server.receive(&Message::text(again), moment(0)), Received::Refused { .. }));
 }
 
 /// What a server says to a message, with `answer` where it is a request.
@@ -622,7 +622,7 @@ fn said(dialect: Dialect, text: &str, answer: &Answer) -> String {
     server.answer(ticket, &Answer::Subscribed { refused: Vec::new() }, moment(0)).unwrap();
     let said = match server.receive(&Message::text(text), moment(0)) {
         Received::Call { ticket, .. } => server.answer(ticket, answer, moment(0)).unwrap(),
-        Received::Reply(reply) => reply,
+        Received::Refused { reply, .. } => reply,
     };
     String::from_utf8(said.to_vec()).unwrap()
 }

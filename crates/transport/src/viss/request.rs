@@ -27,6 +27,8 @@ use crate::message::Message;
 
 /// The value of the member `coachwork`, by which a peer asks for additional members, and by which it is told that it gets them.
 pub(crate) const ADDITIONS: &str = "1";
+/// What a request may ask.
+const ACTIONS: [&str; 4] = ["get", "set", "subscribe", "unsubscribe"];
 /// The longest request id and subscription id in bytes.
 const MAX_ID: usize = 128;
 
@@ -128,8 +130,8 @@ pub struct Resolved {
 pub struct BadRequest {
     /// Its id.
     pub id: Option<String>,
-    /// Its action.
-    pub action: Option<String>,
+    /// Its action, where it is one of VISS.
+    pub action: Option<&'static str>,
     /// What is wrong.
     pub error: Error,
 }
@@ -154,12 +156,9 @@ impl Request {
             .and_then(|raw| raw.read(dialect, limits));
         parsed.map_err(|error| {
             let outline = serde_json::from_str::<Outline<'_>>(text).unwrap_or_default();
-            let short = |text: Option<Text<'_>>| {
-                text.map(|text| text.0.into_owned()).filter(|text| text.len() <= MAX_ID)
-            };
-            let known =
-                |action: &String| ["get", "set", "subscribe", "unsubscribe"].contains(&action.as_str());
-            BadRequest { id: short(outline.request_id), action: short(outline.action).filter(known), error }
+            let id = outline.request_id.map(|text| text.0.into_owned()).filter(|text| text.len() <= MAX_ID);
+            let known = |name: Text<'_>| ACTIONS.into_iter().find(|known| *known == name.0);
+            BadRequest { id, action: outline.action.and_then(known), error }
         })
     }
 

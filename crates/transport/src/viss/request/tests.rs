@@ -298,7 +298,7 @@ fn unknown_members_are_ignored_and_the_answer_to_a_bad_request_has_its_id() {
     let text = r#"{"action":"get","path":"V","requestId":"7","dc":"1+1","x":{"y":[1,2,{"z":null}]}}"#;
     assert_eq!(call(text), Call::Get(Target::path("V").unwrap()));
     let bad = decode(r#"{"action":"get","path":5.5e3,"requestId":"7","filter":[{}]}"#).unwrap_err();
-    assert_eq!((bad.id.as_deref(), bad.action.as_deref()), (Some("7"), Some("get")));
+    assert_eq!((bad.id.as_deref(), bad.action), (Some("7"), Some("get")));
     let bytes =
         Message::Text(Bytes::from_static(b"{\"action\":\"get\",\"path\":\"\xff\",\"requestId\":\"1\"}"));
     let bad = Request::decode(&bytes, Dialect::V3, &Limits::default()).unwrap_err();
