@@ -10,6 +10,7 @@ mod inbox;
 mod link;
 mod options;
 mod plain;
+pub mod queue;
 mod shared;
 mod slot;
 mod subscription;

@@ -3,6 +3,7 @@
 
 mod close;
 mod connection;
+mod delivery;
 mod error;
 mod framed;
 mod info;
@@ -15,6 +16,7 @@ pub mod viss;
 
 pub use close::{CloseCode, CloseReason};
 pub use connection::{Arrival, Connection, ConnectionExt, Connector, Listener, ListenerExt};
+pub use delivery::{Delivery, Lane, Note, Origin};
 pub use error::TransportError;
 pub use framed::{FRAME_HEADER, Framed};
 pub use info::{Info, Security};
