@@ -3,6 +3,8 @@
 //! *Invariant:* each clause of `docs/contract.md` with a `V` is one function here and the other way round; a test compares them.
 //! *Next:* one file for each part of the contract.
 
+mod call;
+mod end;
 mod filter;
 mod get;
 mod link;
@@ -72,6 +74,17 @@ macro_rules! __vehicle_clauses {
             link V46 v46_a_request_without_a_link_is_not_confirmed,
             overflow V47 v47_what_a_filter_drops_fills_no_queue,
             time V48 v48_a_return_within_the_interval_is_no_news,
+            call V49 v49_dropping_a_receipt_cancels_nothing,
+            call V50 v50_a_dropped_set_is_whole_or_nothing,
+            end V51 v51_a_subscription_ends_once,
+            end V52 v52_the_time_at_the_source_is_carried,
+            call V53 v53_an_error_of_the_whole_means_nothing_was_tried,
+            overflow V54 v54_a_block_queue_under_reports_counts_what_it_loses,
+            call V55 v55_a_request_does_not_write_the_reading,
+            call V56 v56_a_request_without_a_link_is_not_kept,
+            end V57 v57_an_error_names_what_failed,
+            overflow V58 v58_a_queue_keeps_to_its_bound,
+            tree V59 v59_a_tree_only_grows,
         }
     };
 }

@@ -6,7 +6,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use coachwork_vehicle::{Error, MemoryVehicle, Permission, State, Value, Vehicle};
+use coachwork_vehicle::{
+    Datapoint, Entry, Error, ErrorKind, MemoryVehicle, Permission, Reason, ReasonKind, State, Timestamp,
+    Value, Vehicle,
+};
 
 /// A vehicle under test.
 pub struct Subject {
@@ -16,11 +19,17 @@ pub struct Subject {
     pub(crate) actuators: Vec<Probe>,
     pub(crate) rights: Option<Rights>,
     pub(crate) link: Option<Link>,
+    pub(crate) dated: Option<Dated>,
+    pub(crate) end: Option<End>,
+    pub(crate) growth: Option<Growth>,
 }
 
 pub(crate) type Reports = Arc<dyn Fn(&[(&str, State)]) -> Result<(), Error> + Send + Sync>;
 pub(crate) type Rights = Arc<dyn Fn(&str, Permission) + Send + Sync>;
 pub(crate) type Link = Arc<dyn Fn(bool) + Send + Sync>;
+pub(crate) type Dated = Arc<dyn Fn(&str, State, Timestamp) -> Result<(), Error> + Send + Sync>;
+pub(crate) type Growth = Arc<dyn Fn(Entry) -> Result<(), Error> + Send + Sync>;
+pub(crate) type End = Arc<dyn Fn() + Send + Sync>;
 
 /// A signal with values that differ from each other.
 #[derive(Clone, Debug)]
@@ -39,15 +48,19 @@ impl Subject {
             actuators: Vec::new(),
             rights: None,
             link: None,
+            dated: None,
+            end: None,
+            growth: None,
         }
     }
 
     /// A [`MemoryVehicle`] with all means.
     pub fn memory(vehicle: MemoryVehicle) -> Self {
         let (reporting, governing) = (vehicle.clone(), vehicle.clone());
+        let (dating, ending, growing) = (vehicle.clone(), vehicle.clone(), vehicle.clone());
         let report = move |points: &[(&str, State)]| {
             let now = reporting.board().clock().now();
-            let point = |state: &State| coachwork_vehicle::Datapoint::new(state.clone(), now);
+            let point = |state: &State| Datapoint::new(state.clone(), now);
             let points: Vec<_> = points.iter().map(|(path, state)| (*path, point(state))).collect();
             reporting.publish(&points)
         };
@@ -61,7 +74,17 @@ impl Subject {
                 access
             });
         };
-        Self::new(vehicle).with_reports(report).with_rights(govern)
+        let date = move |path: &str, state: State, source: Timestamp| {
+            let received = dating.board().clock().now();
+            dating.publish(&[(path, Datapoint { state, source, received })])
+        };
+        let end = move || ending.board().end(&Reason::because(ReasonKind::Ended, "taken down"));
+        let grow = move |entry: Entry| {
+            let grown = growing.board().grow(vec![entry]);
+            grown.map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()))
+        };
+        let subject = Self::new(vehicle).with_reports(report).with_rights(govern);
+        subject.with_dated_reports(date).with_end(end).with_growth(grow)
     }
 
     /// How to make the source behind the vehicle report states, as one batch. A state that the source has no way to say is an `Err`: what
@@ -99,6 +122,27 @@ impl Subject {
     #[must_use]
     pub fn with_link(self, switch: impl Fn(bool) + Send + Sync + 'static) -> Self {
         Self { link: Some(Arc::new(switch)), ..self }
+    }
+
+    /// How to make the source report now a state that it saw at an earlier time.
+    #[must_use]
+    pub fn with_dated_reports(
+        self,
+        report: impl Fn(&str, State, Timestamp) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Self {
+        Self { dated: Some(Arc::new(report)), ..self }
+    }
+
+    /// How to add a signal to the vehicle's tree.
+    #[must_use]
+    pub fn with_growth(self, grow: impl Fn(Entry) -> Result<(), Error> + Send + Sync + 'static) -> Self {
+        Self { growth: Some(Arc::new(grow)), ..self }
+    }
+
+    /// How to end the vehicle for good: its source is exhausted, or it is taken down.
+    #[must_use]
+    pub fn with_end(self, end: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { end: Some(Arc::new(end)), ..self }
     }
 
     /// The vehicle.

@@ -3,12 +3,14 @@
 //! *Invariant:* every wait has an end on the stage's clock: a vehicle that never answers fails its clause.
 //! *Next:* `clauses` (which are written in these words), `sample.rs` (which values are tried).
 
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use coachwork_vehicle::{
     Catalogue, Datapoint, Entry, Event, Get, Monotonic, Outcome, Permission, Receipt, Request, Set, SignalId,
-    State, Subscribe, Subscription, Value, Vehicle,
+    State, Subscribe, Subscription, Timestamp, Value, Vehicle,
 };
 use futures_util::future::{Either, select};
 
@@ -251,6 +253,30 @@ impl Trial {
         self.subject.rights.as_ref().map(|govern| govern(path, read))
     }
 
+    /// The time that a source would stamp its reports with.
+    pub(crate) fn time(&self) -> Timestamp {
+        self.stage.clock().now()
+    }
+
+    /// Makes the source report a state that it saw at an earlier time, or says why the clause must be skipped.
+    pub(crate) fn report_dated(&self, path: &str, state: State, at: Timestamp) -> Result<(), String> {
+        let report = self.subject.dated.as_ref();
+        let report = report.ok_or("the subject has no means to make its source report of an earlier time")?;
+        report(path, state, at).map_err(|error| format!("the source cannot report this: {error}"))
+    }
+
+    /// Adds a signal to the vehicle's tree.
+    pub(crate) fn grow(&self, entry: Entry) -> Result<(), String> {
+        let grow =
+            self.subject.growth.as_ref().ok_or("the subject has no means to add a signal to its tree")?;
+        grow(entry).map_err(|error| format!("the tree cannot be added to: {error}"))
+    }
+
+    /// Ends the vehicle for good.
+    pub(crate) fn end(&self) -> Option<()> {
+        self.subject.end.as_ref().map(|end| end())
+    }
+
     /// Cuts or mends the link behind the vehicle.
     pub(crate) fn switch(&self, up: bool) -> Option<()> {
         self.subject.link.as_ref().map(|switch| switch(up))
@@ -316,6 +342,24 @@ impl Trial {
     pub(crate) fn readable(&self) -> Option<SignalId> {
         let catalogue = self.car().catalogue();
         catalogue.ids().find(|&id| catalogue.readable(id).is_ok())
+    }
+}
+
+/// Polls a call so many times, with everybody else between, and drops it.
+pub(crate) async fn poll_and_drop<T>(mut call: Pin<Box<dyn Future<Output = T> + Send + '_>>, times: usize) {
+    for _ in 0..times {
+        if poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await.is_ready() {
+            return;
+        }
+        let mut rested = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut rested, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 }
 

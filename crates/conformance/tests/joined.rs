@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use coachwork_conformance::{Stage, Subject, vehicle};
 use coachwork_vehicle::{
-    Catalogue, DataType, Datapoint, Entry, Facts, Failover, MemoryVehicle, Merged, Permission, Vehicle,
+    Catalogue, DataType, Datapoint, Entry, Facts, Failover, MemoryVehicle, Merged, Permission, Reason,
+    ReasonKind, Vehicle,
 };
 use stand::{behind_memory_switch, can, catalogue, entitled, in_memory, recorded, simulator};
 
@@ -106,9 +107,20 @@ async fn far_merged(stage: Stage) -> Subject {
 }
 
 async fn first_of_two(stage: Stage) -> Subject {
-    let subject = in_memory(stage.clone()).await;
-    let parts = [subject.vehicle().clone(), mute(&stage)];
-    subject.over(Failover::new(parts, stage.clock()).unwrap())
+    let memory = || MemoryVehicle::new(catalogue(true), stage.clock());
+    let (first, second) = (memory(), memory());
+    let parts = [Arc::new(first.clone()) as _, Arc::new(second.clone()) as _];
+    let car = Failover::new(parts, stage.clock()).unwrap();
+    Subject::memory(first.clone()).over(car).with_end(taken_down([first, second]))
+}
+
+/// The end of all parts, before which the whole does not end.
+fn taken_down(parts: [MemoryVehicle; 2]) -> impl Fn() {
+    move || {
+        for part in &parts {
+            part.board().end(&Reason::because(ReasonKind::Ended, "taken down"));
+        }
+    }
 }
 
 async fn both_of_two(stage: Stage) -> Subject {
@@ -118,8 +130,9 @@ async fn both_of_two(stage: Stage) -> Subject {
     );
     let subject = Subject::memory(a.clone());
     let parts = [Arc::new(a.clone()) as _, Arc::new(b.clone()) as _];
-    let clock = stage.clock();
-    subject.over(Failover::new(parts, stage.clock()).unwrap()).with_reports(move |points| {
+    let (clock, car) = (stage.clock(), Failover::new(parts, stage.clock()).unwrap());
+    let subject = subject.over(car).with_end(taken_down([a.clone(), b.clone()]));
+    subject.with_reports(move |points| {
         let point = |state: &coachwork_vehicle::State| Datapoint::new(state.clone(), clock.now());
         let points: Vec<_> = points.iter().map(|(path, state)| (*path, point(state))).collect();
         b.publish(&points)?;
@@ -129,9 +142,10 @@ async fn both_of_two(stage: Stage) -> Subject {
 
 /// Only the second has anything to say; the rights are the first one's.
 async fn second_of_two(stage: Stage) -> Subject {
-    let subject = in_memory(stage.clone()).await;
-    let first = MemoryVehicle::new(catalogue(true), stage.clock());
-    let parts = [Arc::new(first.clone()) as _, subject.vehicle().clone()];
+    let memory = || MemoryVehicle::new(catalogue(true), stage.clock());
+    let (first, second) = (memory(), memory());
+    let subject = Subject::memory(second.clone()).with_end(taken_down([first.clone(), second.clone()]));
+    let parts = [Arc::new(first.clone()) as _, Arc::new(second) as _];
     let govern = move |path: &str, read: Permission| {
         let signal = first.board().catalogue().id(path);
         first.board().restrict(|id, now| {

@@ -5,7 +5,7 @@ mod bent;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,9 +13,9 @@ use bent::{Bent, bend};
 use coachwork_conformance::clauses::VEHICLE;
 use coachwork_conformance::{Simulated, Stage, Subject, vehicle, vehicle_report};
 use coachwork_vehicle::{
-    Catalogue, Clock, DataType, Datapoint, Each, Entry, Error, ErrorKind, Facts, Get, MemoryVehicle, Outcome,
-    Overflow, Permission, Reason, ReasonKind, Receipt, Refusal, RefusalKind, Request, SignalId, State,
-    Subscribe, Subscription, Value, Vehicle,
+    Catalogue, Clock, DataType, Datapoint, Each, Entry, Error, ErrorKind, Facts, Get, MemoryVehicle,
+    Monotonic, Operation, Outcome, Overflow, Permission, Reason, ReasonKind, Receipt, Refusal, RefusalKind,
+    Request, SignalId, Sleep, State, Subscribe, Subscription, Timestamp, Value, Vehicle,
 };
 
 /// A vehicle in memory with a link that can be cut, and one fault: the id of the clause that it breaks.
@@ -27,9 +27,32 @@ struct Wrong {
     up: Arc<AtomicBool>,
     subscribed: Arc<AtomicUsize>,
     last: Arc<Mutex<Option<Datapoint>>>,
+    /// Requests that it has not forgotten.
+    kept: Arc<Mutex<Vec<Kept>>>,
 }
 
-fn catalogue() -> Catalogue {
+/// A request, a receipt for it, and whether anybody holds another.
+type Kept = (Request, Receipt, Weak<Held>);
+
+/// A clock that is held by the receipts that were handed out, so that their drop is seen.
+#[derive(Debug)]
+struct Held(Arc<dyn Clock>);
+
+impl Clock for Held {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        self.0.monotonic()
+    }
+
+    fn sleep_until(&self, deadline: Monotonic) -> Sleep {
+        self.0.sleep_until(deadline)
+    }
+}
+
+fn catalogue(facts: Facts) -> Catalogue {
     let entries = [
         Entry::sensor("Vehicle.Speed", DataType::FLOAT).with_stale_after(Duration::from_secs(2)),
         Entry::sensor("Vehicle.Level", DataType::UINT8),
@@ -38,7 +61,7 @@ fn catalogue() -> Catalogue {
         Entry::actuator("Vehicle.Heating", DataType::INT8).with_range(Value::Int(0), Value::Int(100)),
         Entry::actuator("Vehicle.Massage", DataType::BOOLEAN),
     ];
-    let catalogue = Catalogue::new(entries, Facts::default()).unwrap();
+    let catalogue = Catalogue::new(entries, facts).unwrap();
     let massage = catalogue.id("Vehicle.Massage").unwrap();
     catalogue.with_access(|id, now| {
         let mut access = now.clone();
@@ -51,10 +74,12 @@ fn catalogue() -> Catalogue {
 
 impl Wrong {
     fn on(stage: &Stage, fault: &'static str) -> Self {
-        let first = catalogue();
+        let mut facts = Facts::default();
+        facts.back_pressure = fault == "V54";
+        let first = catalogue(facts);
         let car = MemoryVehicle::new(first.clone(), stage.clock());
         let (up, subscribed) = (Arc::new(AtomicBool::new(true)), Arc::default());
-        Self { car, first, fault, up, subscribed, last: Arc::default() }
+        Self { car, first, fault, up, subscribed, last: Arc::default(), kept: Arc::default() }
     }
 
     fn id(&self, path: &str) -> SignalId {
@@ -81,14 +106,27 @@ impl Vehicle for Wrong {
     fn catalogue(&self) -> Arc<Catalogue> {
         let catalogue = self.car.catalogue();
         match self.fault {
+            // Numbered anew with each signal that is added.
+            "V59" if catalogue.len() > self.first.len() => {
+                let entries: Vec<_> = catalogue.iter().map(|(_, entry)| entry.clone()).collect();
+                Arc::new(Catalogue::new(entries.into_iter().rev(), Facts::default()).unwrap())
+            }
             "V1" => Arc::new(Catalogue::new([], Facts::default()).unwrap()),
             // Of a line that nobody goes on with.
-            "V43" => Arc::new(self.first.with_access(|id, _| catalogue.access(id).unwrap().clone())),
+            "V43" if catalogue.len() == self.first.len() => {
+                Arc::new(self.first.with_access(|id, _| catalogue.access(id).unwrap().clone()))
+            }
             _ => catalogue,
         }
     }
 
     async fn get(&self, get: Get<'_>) -> Result<Each<Datapoint>, Error> {
+        if self.fault == "V56" && self.up.load(Ordering::Relaxed) {
+            let kept = std::mem::take(&mut *self.kept.lock().unwrap());
+            for (request, _, _) in kept {
+                self.car.set(vec![request]).await?;
+            }
+        }
         let mut answers = self.car.get(get).await?;
         let single = answers.len() == 1;
         match self.fault {
@@ -140,6 +178,18 @@ impl Vehicle for Wrong {
                     }
                 }
             }
+            "V52" => {
+                for point in answers.iter_mut().flatten() {
+                    point.source = point.received;
+                }
+            }
+            "V57" => {
+                for answer in &mut answers {
+                    if let Err(error) = answer {
+                        *error = Error::new(error.kind(), error.message().to_owned());
+                    }
+                }
+            }
             "V40" if single && answers[0].as_ref().is_err_and(|e| e.kind() == ErrorKind::Denied) => {
                 answers[0] = Ok(Datapoint::new(State::NeverSet, self.clock().now()));
             }
@@ -154,13 +204,26 @@ impl Vehicle for Wrong {
                 let lie = |_| Ok(self.settled(Outcome::Confirmed(self.clock().now())));
                 return Ok(requests.into_iter().map(lie).collect());
             }
+            if self.fault == "V53" && requests.len() == 2 {
+                self.car.set(requests).await?;
+            } else if self.fault == "V56" && requests.len() == 1 {
+                let receipt = self.settled(Outcome::TimedOut);
+                self.kept.lock().unwrap().push((requests[0].clone(), receipt, Weak::new()));
+            }
             return Err(Error::new(ErrorKind::Unavailable, "the link is down"));
         }
         let first = requests.first().cloned();
         let same = requests.len() == 2 && requests[0].signal == requests[1].signal;
+        let named = |clause: &str| {
+            let key = requests.first().and_then(|request| request.set.key.as_ref());
+            key.is_some_and(|key| key.as_str().starts_with(clause))
+        };
+        let patient = coachwork_vehicle::Set::within(Duration::from_secs(15));
+        let second =
+            first.as_ref().is_some_and(|request| request.set == patient && request.value == Value::Int(1));
         let short = first.as_ref().is_some_and(|request| request.set.within <= Duration::from_millis(40));
         match (self.fault, first) {
-            ("V15", Some(request)) if requests.len() == 1 && request.signal == self.id("Vehicle.Heating") => {
+            ("V15", Some(request)) if requests.len() == 1 && second => {
                 let checked =
                     self.car.set(vec![Request { set: keyless(&request), ..request.clone() }]).await?;
                 let before = State::Valid(Value::Int(100));
@@ -185,6 +248,25 @@ impl Vehicle for Wrong {
                 }
                 answer => Ok(vec![answer]),
             },
+            ("V49", Some(request)) if named("conformance-v49") => Ok(vec![Ok(self.cancelled(request))]),
+            ("V50", Some(request)) if named("conformance-v50") => {
+                let far = self.clock().monotonic().saturating_add(Duration::from_secs(5));
+                if let Some(receipt) = self.known(&request) {
+                    return Ok(vec![Ok(receipt)]);
+                }
+                let half = Receipt::new(self.clock(), far);
+                self.kept.lock().unwrap().push((request.clone(), half, Weak::new()));
+                rest().await;
+                let answers = self.car.set(vec![request.clone()]).await?;
+                self.kept.lock().unwrap().retain(|(kept, _, _)| *kept != request);
+                Ok(answers)
+            }
+            ("V55", Some(request)) if request.set.within == Duration::from_secs(14) => {
+                let far = self.clock().monotonic().saturating_add(request.set.within);
+                self.car
+                    .publish(&[("Vehicle.Heating", Datapoint::valid(request.value, self.clock().now()))])?;
+                Ok(vec![Ok(Receipt::new(self.clock(), far))])
+            }
             ("V20", Some(request)) if request.signal == self.id("Vehicle.Massage") => {
                 let moved = Datapoint::valid(request.value, self.clock().now());
                 self.car.publish(&[("Vehicle.Massage", moved)])?;
@@ -248,6 +330,11 @@ impl Vehicle for Wrong {
             }
         }
         let queued = matches!(wish.overflow, Overflow::Queue(_));
+        let five = wish.overflow == Overflow::Queue(5);
+        let blocks = matches!(wish.overflow, Overflow::Block(_));
+        if self.fault == "V58" && five {
+            wish.overflow = Overflow::Queue(10);
+        }
         let subscription = self.car.subscribe(wish).await?;
         if self.fault == "V22"
             && mixed
@@ -261,7 +348,9 @@ impl Vehicle for Wrong {
             "V26" if queued && plain => Bent::forgetful(subscription),
             "V32" => bend(subscription, bent::hide(ReasonKind::Source)),
             "V36" if queued => bend(subscription, bent::hide_return_from_stale()),
-            "V37" => bend(subscription, bent::hide_lag()),
+            "V37" if queued && !five => bend(subscription, bent::hide_lag()),
+            "V51" => bend(subscription, bent::hide_end()),
+            "V54" if blocks => bend(subscription, bent::hide_lag()),
             "V38" if plain && !queued => bend(subscription, bent::only_first()),
             "V41" => bend(subscription, bent::leak_after_denial()),
             "V42" => bend(subscription, bent::silent_return()),
@@ -274,6 +363,25 @@ impl Vehicle for Wrong {
 }
 
 impl Wrong {
+    fn known(&self, request: &Request) -> Option<Receipt> {
+        let kept = self.kept.lock().unwrap();
+        kept.iter().find(|(kept, _, _)| kept == request).map(|(_, receipt, _)| receipt.clone())
+    }
+
+    /// A receipt whose drop cancels: asked again, the request is gone.
+    fn cancelled(&self, request: Request) -> Receipt {
+        let mut kept = self.kept.lock().unwrap();
+        let nobody = |kept: &Kept| kept.0 == request && kept.2.strong_count() == 0;
+        if kept.iter().any(nobody) {
+            return self.settled(Outcome::Refused(Refusal::new(RefusalKind::Other, "it was dropped")));
+        }
+        let clock = Arc::new(Held(self.clock()));
+        let far = clock.monotonic().saturating_add(request.set.within);
+        let held = Arc::downgrade(&clock);
+        kept.push((request, self.settled(Outcome::TimedOut), held));
+        Receipt::new(clock, far)
+    }
+
     fn bend_answers(
         &self,
         requests: &[Request],
@@ -281,7 +389,7 @@ impl Wrong {
         same: bool,
     ) -> Result<(), Error> {
         let kind = answers.first().and_then(|answer| answer.as_ref().err()).map(Error::kind);
-        let changed = |kind| Err(Error::new(kind, "another kind than it is"));
+        let changed = |kind| Err(Error::new(kind, "another kind than it is").during(Operation::Set));
         match (self.fault, kind) {
             ("V2", Some(ErrorKind::WrongCatalogue)) if answers.len() == 1 => {
                 answers[0] = changed(ErrorKind::UnknownSignal);
@@ -298,7 +406,9 @@ impl Wrong {
                 return Err(Error::new(ErrorKind::Invalid, "one is bad"));
             }
             ("V17", None)
-                if requests.first().is_some_and(|r| r.set.key.is_some())
+                if requests
+                    .first()
+                    .is_some_and(|r| r.set.key.as_ref().is_some_and(|key| key.as_str().contains("v17")))
                     && self.subscribed.fetch_add(1, Ordering::Relaxed) > 0 =>
             {
                 // Confirmed the first time, since memory moves at once; then it is another receipt.
@@ -313,6 +423,19 @@ impl Wrong {
         }
         Ok(())
     }
+}
+
+/// Lets everybody else run once.
+async fn rest() {
+    let mut rested = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut rested, true) {
+            return std::task::Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
 }
 
 fn keyless(request: &Request) -> coachwork_vehicle::Set {

@@ -6,7 +6,7 @@ use super::subscribe::begin;
 use crate::trial::{Trial, ensure, need, report};
 use crate::verdict::{Failure, Ran, Verdict};
 
-const NO_LINK: &str = "the subject has no means to cut its link";
+pub(super) const NO_LINK: &str = "the subject has no means to cut its link";
 
 pub(super) async fn v44_a_lost_link_is_not_available_and_no_end(_: &dyn Vehicle, t: &Trial) -> Ran {
     let probe = need!(t.watched(), "no signal may be read");

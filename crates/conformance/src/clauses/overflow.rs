@@ -103,3 +103,38 @@ pub(super) async fn v47_what_a_filter_drops_fills_no_queue(_: &dyn Vehicle, t: &
     ensure!(seen.len() == 2, "of 2 changes among {UPDATES} repeats, {seen:?} is delivered");
     Ok(Verdict::Passed)
 }
+
+pub(super) async fn v54_a_block_queue_under_reports_counts_what_it_loses(
+    car: &dyn Vehicle,
+    t: &Trial,
+) -> Ran {
+    if !car.catalogue().facts().back_pressure {
+        return Ok(Verdict::Refused("its facts promise no back pressure".into()));
+    }
+    let probe = need!(t.probe(UPDATES + 1), "no signal can be made to report 41 values");
+    begin(t, &probe).await?;
+    let mut watch = t.watch(Subscribe::to([probe.id]).block(4)).await?;
+    for n in 1..=UPDATES {
+        report!(t, &[(&probe.path, State::Valid(probe.value(n)))]);
+    }
+    t.settle().await;
+    // A source that waits loses nothing; one that cannot wait loses its oldest, and the gap is where they are missing.
+    let lost = gapless(t, &mut watch, &probe).await?;
+    ensure!(lost < UPDATES as u64, "of {UPDATES} updates all are lost");
+    Ok(Verdict::Passed)
+}
+
+pub(super) async fn v58_a_queue_keeps_to_its_bound(_: &dyn Vehicle, t: &Trial) -> Ran {
+    let probe = need!(t.probe(UPDATES + 1), "no signal can be made to report 41 values");
+    begin(t, &probe).await?;
+    let mut watch = t.watch(Subscribe::to([probe.id]).queue(5)).await?;
+    for n in 1..=UPDATES {
+        report!(t, &[(&probe.path, State::Valid(probe.value(n)))]);
+    }
+    // What is under way arrives; nobody has read since.
+    t.pause(t.slack() * 4 + std::time::Duration::from_millis(1)).await;
+    let lost = gapless(t, &mut watch, &probe).await?;
+    let kept = UPDATES as u64 - lost;
+    ensure!(kept <= 5, "a queue of 5 that nobody reads has kept {kept} of {UPDATES} updates");
+    Ok(Verdict::Passed)
+}

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use coachwork_vehicle::{
-    ErrorKind, Key, Kind, Outcome, Permission, Receipts, RefusalKind, Request, Set, SignalId, Stage, State,
-    Value, Vehicle,
+    Entry, ErrorKind, Key, Kind, Outcome, Permission, Receipts, RefusalKind, Request, Set, SignalId, Stage,
+    State, Value, Vehicle,
 };
 
 use super::tree::foreign;
@@ -29,11 +29,26 @@ async fn fault(car: &dyn Vehicle, t: &Trial, id: SignalId, value: Value) -> Resu
 
 pub(super) async fn v10_only_actuators_are_set(car: &dyn Vehicle, t: &Trial) -> Ran {
     let catalogue = car.catalogue();
-    let fixed = catalogue.iter().find(|(_, entry)| entry.kind() != Kind::Actuator);
-    let (id, entry) = need!(fixed, "every signal is an actuator");
-    let value = sample::samples(entry).into_iter().next().unwrap_or(Value::Bool(true));
-    let kind = fault(car, t, id, value).await?;
-    ensure!(kind == ErrorKind::NotActuator, "to set a {} is answered {kind:?}", entry.kind());
+    let no_actuator = |_, entry: &Entry| entry.kind() != Kind::Actuator;
+    let fixed = |id, entry: &Entry| {
+        let write = catalogue.access(id).map(|access| access.write.clone());
+        entry.kind() == Kind::Actuator && matches!(write, Ok(Permission::No))
+    };
+    let one = |is: &dyn Fn(SignalId, &Entry) -> bool| catalogue.iter().find(|(id, entry)| is(*id, entry));
+    let chosen = [one(&no_actuator), one(&fixed)];
+    if chosen == [None, None] {
+        return skip("every signal is an actuator that may be moved");
+    }
+    for (id, entry) in chosen.into_iter().flatten() {
+        let value = sample::samples(entry).into_iter().next().unwrap_or(Value::Bool(true));
+        let kind = fault(car, t, id, value).await?;
+        ensure!(
+            kind == ErrorKind::NotActuator,
+            "to set the {} {} is answered {kind:?}",
+            entry.kind(),
+            entry.path()
+        );
+    }
     Ok(Verdict::Passed)
 }
 
@@ -108,22 +123,30 @@ pub(super) async fn v15_confirmed_is_observed(car: &dyn Vehicle, t: &Trial) -> R
 }
 
 /// Moves an actuator and sees that it has moved.
-async fn move_to(t: &Trial, actuator: &Chosen, n: usize) -> Result<(), Failure> {
+pub(super) async fn move_to(t: &Trial, actuator: &Chosen, n: usize) -> Result<(), Failure> {
     let value = actuator.value(n);
     let receipt = t.ask(actuator.id, value.clone(), patient()).await?;
     let outcome = t.outcome(&receipt).await?;
     ensure!(matches!(outcome, Outcome::Confirmed(_)), "{} asked to go to {value}: {outcome}", actuator.path);
+    let what = format!("{} is confirmed to be at {value}", actuator.path);
+    t.get_until(actuator.id, &what, is_at(t, actuator, &value)?).await?;
+    Ok(())
+}
+
+/// Whether a state is, within half a step, what was asked.
+pub(super) fn is_at<'a>(
+    t: &Trial,
+    actuator: &Chosen,
+    value: &'a Value,
+) -> Result<impl Fn(&State) -> bool + use<'a>, Failure> {
     let step = t.car().catalogue().entry(actuator.id)?.step().unwrap_or(0.0);
-    let there = |state: &State| match state {
+    Ok(move |state: &State| match state {
         State::Valid(seen) => match (seen.as_f64(), value.as_f64()) {
             (Some(seen), Some(value)) => (seen - value).abs() <= step / 2.0,
-            _ => seen.same(&value),
+            _ => seen.same(value),
         },
         _ => false,
-    };
-    let what = format!("{} is confirmed to be at {value}", actuator.path);
-    t.get_until(actuator.id, &what, there).await?;
-    Ok(())
+    })
 }
 
 pub(super) async fn v16_a_request_settles_by_its_deadline(_: &dyn Vehicle, t: &Trial) -> Ran {

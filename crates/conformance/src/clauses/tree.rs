@@ -4,7 +4,7 @@ use coachwork_vehicle::{
     Catalogue, DataType, Entry, ErrorKind, Facts, Get, Request, SignalId, Subscribe, Vehicle,
 };
 
-use crate::trial::{Trial, ensure, need};
+use crate::trial::{Trial, ensure, need, skip};
 use crate::verdict::{Failure, Ran, Verdict};
 
 pub(super) async fn v1_paths_rows_and_ids_are_one_to_one(car: &dyn Vehicle, _: &Trial) -> Ran {
@@ -51,5 +51,38 @@ pub(super) async fn v2_ids_of_another_catalogue_are_refused(car: &dyn Vehicle, t
 pub(super) async fn v3_a_vehicle_names_itself(car: &dyn Vehicle, _: &Trial) -> Ran {
     ensure!(!car.to_string().trim().is_empty(), "its Display is empty");
     ensure!(!format!("{car:?}").trim().is_empty(), "its Debug is empty");
+    Ok(Verdict::Passed)
+}
+
+pub(super) async fn v59_a_tree_only_grows(car: &dyn Vehicle, t: &Trial) -> Ran {
+    const NEW: &str = "Vehicle.Conformance.Grown";
+    let before = car.catalogue();
+    if before.is_empty() {
+        return skip("there is no tree");
+    }
+    ensure!(before.id(NEW).is_none(), "{NEW} is there already");
+    if let Err(why) = t.grow(Entry::sensor(NEW, DataType::UINT8)) {
+        return Ok(Verdict::Skipped(why.into()));
+    }
+    let end = t.now().saturating_add(std::time::Duration::from_secs(5));
+    let (after, new) = loop {
+        let after = car.catalogue();
+        if let Some(new) = after.id(NEW) {
+            break (after, new);
+        }
+        ensure!(t.now() < end, "{NEW} was added, and the catalogue does not show it");
+        t.pause(std::time::Duration::from_millis(10)).await;
+    };
+    ensure!(after.is_lineage_of(&before), "an added signal made ids of before worthless");
+    for (id, entry) in before.iter() {
+        let path = entry.path();
+        ensure!(after.id(path.as_str()) == Some(id), "an added signal changed the id of {path}");
+        ensure!(id != new, "{NEW} has the id of {path}");
+    }
+    ensure!(before.entry(new).is_err(), "a snapshot of before knows {NEW}");
+    let answers = t.must("the answer to a get", car.get(Get::of(&[new]))).await??;
+    let readable = after.readable(new).is_ok();
+    ensure!(answers.len() == 1, "a get of {NEW} has {} answers", answers.len());
+    ensure!(answers.iter().all(|a| a.is_ok() == readable), "{NEW} was added, and is read as {answers:?}");
     Ok(Verdict::Passed)
 }

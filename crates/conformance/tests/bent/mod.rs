@@ -86,7 +86,10 @@ pub(crate) fn drop_first() -> Bend {
 
 pub(crate) fn only_first() -> Bend {
     let mut first = true;
-    Box::new(move |event| if std::mem::take(&mut first) { vec![event] } else { Vec::new() })
+    Box::new(move |event| match event {
+        Event::Changed(_) if !std::mem::take(&mut first) => Vec::new(),
+        event => vec![event],
+    })
 }
 
 pub(crate) fn reverse(length: usize) -> Bend {
@@ -122,6 +125,11 @@ pub(crate) fn hide_return_from_stale() -> Bend {
 
 pub(crate) fn hide_lag() -> Bend {
     Box::new(|event| if matches!(event, Event::Lagged(_)) { Vec::new() } else { vec![event] })
+}
+
+/// It is over without a word.
+pub(crate) fn hide_end() -> Bend {
+    Box::new(|event| if matches!(event, Event::Ended(_)) { Vec::new() } else { vec![event] })
 }
 
 pub(crate) fn leak_after_denial() -> Bend {
