@@ -74,7 +74,7 @@ pub(super) async fn v53_an_error_of_the_whole_means_nothing_was_tried(car: &dyn 
     if t.switch(false).is_none() {
         return Ok(Verdict::Passed);
     }
-    t.settle().await;
+    t.get_until(actuator.id, "the link is lost", |state| matches!(state, State::NotAvailable(_))).await?;
     let (value, set) = (actuator.value(1), keyed("conformance-v53")?);
     let request = || Request { signal: actuator.id, value: value.clone(), set: set.clone() };
     let answers = t.must("the answer to a set", car.set(vec![request(), request()])).await?;
@@ -127,11 +127,12 @@ pub(super) async fn v56_a_request_without_a_link_is_not_kept(car: &dyn Vehicle, 
     if t.switch(false).is_none() {
         return Ok(Verdict::Skipped(NO_LINK.into()));
     }
-    t.settle().await;
+    t.get_until(actuator.id, "the link is lost", |state| matches!(state, State::NotAvailable(_))).await?;
     let value = actuator.value(1);
     let request = Request::new(actuator.id, value.clone()).with(Set::within(Duration::from_secs(14)));
     // However it is answered, another clause says.
     let _answers = t.must("the answer to a set", car.set(vec![request])).await?;
+    t.pause(Duration::from_secs(1)).await;
     t.switch(true);
     for _ in 0..5 {
         t.pause(Duration::from_secs(1)).await;

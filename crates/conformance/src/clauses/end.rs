@@ -63,15 +63,21 @@ pub(super) async fn v52_the_time_at_the_source_is_carried(car: &dyn Vehicle, t: 
     let mut watch = t.watch(Subscribe::to([probe.id]).queue(256)).await?;
     t.pause(Duration::from_secs(2)).await;
     let (value, reported) = (probe.value(1), t.time());
-    // Where the source cannot say when it saw a state, it is now.
     let dated = Timestamp::from_nanoseconds(reported.nanoseconds().saturating_sub(AGO));
-    let source = if t.report_dated(&probe.path, State::Valid(value.clone()), dated).is_ok() {
-        dated..=dated
-    } else {
+    let is_dated = t.report_dated(&probe.path, State::Valid(value.clone()), dated).is_ok();
+    if !is_dated {
         report!(t, &[(&probe.path, State::Valid(value.clone()))]);
-        reported..=reported.saturating_add(t.slack() + Duration::from_millis(1))
-    };
+    }
     let is_new = |state: &State| matches!(state, State::Valid(seen) if seen.same(&value));
+    let told = loop {
+        let points = t.points(&mut watch).await?;
+        if let Some((_, point)) = points.into_iter().find(|(_, point)| is_new(&point.state)) {
+            break point;
+        }
+    };
+    // Where the source cannot say when it saw a state, that is between its report and its arrival.
+    let arrived = t.time().saturating_add(t.slack());
+    let source = if is_dated { dated..=dated } else { reported..=arrived };
     let right = |point: &Datapoint, how: &str, now: Timestamp| {
         let (start, end) = (source.start(), source.end());
         ensure!(
@@ -85,12 +91,6 @@ pub(super) async fn v52_the_time_at_the_source_is_carried(car: &dyn Vehicle, t: 
             point.received
         );
         Ok(())
-    };
-    let told = loop {
-        let points = t.points(&mut watch).await?;
-        if let Some((_, point)) = points.into_iter().find(|(_, point)| is_new(&point.state)) {
-            break point;
-        }
     };
     right(&told, "told", t.time())?;
     let read = t.get_until(probe.id, "a value was reported", is_new).await?;
