@@ -44,7 +44,9 @@ impl Tree {
         }
         let leaves = self.leaves(&catalogue)?;
         let text = match self.format {
-            Format::Jsonl => leaves.iter().fold(String::new(), |text, leaf| text + &object(leaf) + "\n"),
+            Format::Jsonl => {
+                leaves.iter().fold(String::new(), |text, leaf| text + &object(leaf).to_string() + "\n")
+            }
             Format::Text if self.is_search() => lines(&leaves),
             Format::Text => self.page(&leaves),
         };
@@ -154,7 +156,8 @@ fn lines(leaves: &[&Entry]) -> String {
     })
 }
 
-fn facts(leaf: &Entry) -> String {
+/// What is known of a leaf, in words.
+pub(crate) fn facts(leaf: &Entry) -> String {
     let mut text = format!("{} {}", leaf.kind(), leaf.type_name());
     if let Some(size) = leaf.array_size() {
         let _ = write!(text, " of {size}");
@@ -184,7 +187,8 @@ fn facts(leaf: &Entry) -> String {
     leaf.extended().fold(text, |text, (name, json)| text + &format!(", {name}: {json}"))
 }
 
-fn object(leaf: &Entry) -> String {
+/// The same as an object.
+pub(crate) fn object(leaf: &Entry) -> serde_json::Value {
     let value = |value: &coachwork_vehicle::Value| value.to_string();
     let mut object = json!({
         "path": leaf.path().as_str(), "type": leaf.kind().name(), "datatype": leaf.type_name(),
@@ -207,5 +211,5 @@ fn object(leaf: &Entry) -> String {
     for (name, json) in leaf.extended() {
         member(name, serde_json::from_str(json).unwrap_or_default());
     }
-    object.to_string()
+    object
 }

@@ -41,9 +41,12 @@ pub struct Roots(Arc<RootCertStore>);
 
 /// What a server shows, and whom it lets in. Clones are handles of the same.
 #[derive(Clone)]
-pub struct ServerTls {
+pub struct ServerTls(Arc<RwLock<Shown>>);
+
+/// What a server shows at present.
+struct Shown {
     clients: Option<Roots>,
-    config: Arc<RwLock<Arc<ServerConfig>>>,
+    config: Arc<ServerConfig>,
 }
 
 /// Whom a client believes, and what it shows. Clones are handles of the same.
@@ -105,8 +108,8 @@ impl ServerTls {
     }
 
     fn made(identity: &Identity, clients: Option<Roots>) -> Result<Self, TlsError> {
-        let config = server_config(identity, clients.as_ref())?;
-        Ok(Self { clients, config: Arc::new(RwLock::new(Arc::new(config))) })
+        let config = Arc::new(server_config(identity, clients.as_ref())?);
+        Ok(Self(Arc::new(RwLock::new(Shown { clients, config }))))
     }
 
     /// Shows another identity from the next connection on: how a certificate is renewed without a restart.
@@ -114,13 +117,24 @@ impl ServerTls {
     /// # Errors
     /// As [`new`](Self::new); then the former identity stays.
     pub fn renew(&self, identity: &Identity) -> Result<(), TlsError> {
-        let config = server_config(identity, self.clients.as_ref())?;
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        let mut shown = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        shown.config = Arc::new(server_config(identity, shown.clients.as_ref())?);
+        Ok(())
+    }
+
+    /// The same with other roots for the certificates of clients, or none: then anybody is let in.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); then nothing changes.
+    pub fn renew_with_clients_of(&self, identity: &Identity, roots: Option<&Roots>) -> Result<(), TlsError> {
+        let config = Arc::new(server_config(identity, roots)?);
+        let shown = Shown { clients: roots.cloned(), config };
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = shown;
         Ok(())
     }
 
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
-        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).config.clone()
     }
 }
 
@@ -202,7 +216,8 @@ impl fmt::Debug for Roots {
 
 impl fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerTls").field("clients", &self.clients).finish_non_exhaustive()
+        let shown = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("ServerTls").field("clients", &shown.clients).finish_non_exhaustive()
     }
 }
 

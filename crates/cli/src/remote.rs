@@ -1,0 +1,268 @@
+//! A vehicle elsewhere, by its URL, for the commands that talk to one: `get`, `set`, `subscribe` and `metadata`.
+//!
+//! *Invariant:* a token is read from a file or the environment, never from the command line, where everybody on the machine sees it. Nothing is sent in the clear
+//! to another machine unless that was asked for by name.
+//! *Next:* `remote/` has the commands; `remote/print.rs` what they print.
+
+pub(crate) mod get;
+pub(crate) mod metadata;
+mod print;
+pub(crate) mod set;
+pub(crate) mod subscribe;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use clap::Args;
+use coachwork_client::{Client, Options};
+use coachwork_simulator::{Scenario, SimulatedVehicle};
+use coachwork_tokio::SystemClock;
+use coachwork_transport::{Connection, Connector, Limits, TransportError};
+use coachwork_vehicle::{Catalogue, Error, ErrorKind, Pattern, SignalId, Vehicle};
+use coachwork_websocket::{ClientTls, Identity, Roots};
+
+use crate::live::failure;
+use crate::{Failure, Format, tell};
+
+/// The vehicle when nothing else is said: `coachwork serve` on this machine.
+const USUAL: &str = "ws://127.0.0.1:6443";
+
+/// Where a vehicle is, and whom it is shown.
+#[derive(Debug, Args)]
+pub(crate) struct Where {
+    /// The vehicle: ws://HOST:PORT, wss://HOST:PORT, tcp://HOST:PORT, unix:PATH. Without it, as COACHWORK_SERVER says, or ws://127.0.0.1:6443.
+    #[arg(short, long, value_name = "URL", global = true)]
+    server: Option<String>,
+    /// A simulated car in this process in place of a server, with this seed.
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0", conflicts_with = "server")]
+    simulator: Option<u64>,
+    /// The token to be let in with, or the grants; read again when it changes. Without it, as COACHWORK_TOKEN_FILE says, or the token in COACHWORK_TOKEN.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Whom to believe on wss://, in PEM: a certificate authority, or the server's own certificate.
+    #[arg(long, value_name = "FILE")]
+    ca_cert: Option<PathBuf>,
+    /// The certificate to show, in PEM.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The key of the certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// Speak in the clear with other machines too, where others can read and change what travels, and the token.
+    #[arg(long)]
+    allow_plain_links: bool,
+    /// How long to wait for a link, and for an answer.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    timeout: Duration,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// A positive time.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a time from 0.001 to 31536000 seconds");
+    let seconds: f64 = text.parse().map_err(|_| wrong())?;
+    if !(0.001..=31_536_000.0).contains(&seconds) {
+        return Err(wrong());
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+/// A vehicle that can be talked to.
+pub(crate) struct Car {
+    pub(crate) vehicle: Arc<dyn Vehicle>,
+    /// Its link, where it is elsewhere.
+    pub(crate) client: Option<Client>,
+}
+
+impl Where {
+    /// Connects.
+    pub(crate) async fn connect(&self) -> Result<Car, Error> {
+        self.connect_as(seed()).await
+    }
+
+    /// Connects under a name, by which the keys of requests are kept.
+    pub(crate) async fn connect_as(&self, seed: u64) -> Result<Car, Error> {
+        let clock = Arc::new(SystemClock::new()?);
+        if let Some(seed) = self.simulator {
+            let (car, driver) = SimulatedVehicle::new(clock, &Scenario::seeded(seed))?;
+            drop(coachwork_tokio::spawn(driver)?);
+            return Ok(Car { vehicle: Arc::new(car), client: None });
+        }
+        let mut options = Options::default();
+        options.token = self.token()?;
+        options.request_time = self.timeout;
+        options.connect_time = self.timeout;
+        options.plain_links = self.allow_plain_links;
+        options.seed = seed;
+        let (client, driver) = Client::connect(self.dial()?, clock, options).await?;
+        drop(coachwork_tokio::spawn(driver)?);
+        for (path, why) in client.left_out() {
+            tell(format_args!("{path} is left out: {why}"));
+        }
+        Ok(Car { vehicle: Arc::new(client.clone()), client: Some(client) })
+    }
+
+    /// The file with the token.
+    fn token_file(&self) -> Option<PathBuf> {
+        self.token_file.clone().or_else(|| std::env::var_os("COACHWORK_TOKEN_FILE").map(PathBuf::from))
+    }
+
+    fn token(&self) -> Result<Option<Arc<[u8]>>, Error> {
+        let invalid = |why: String| Error::new(ErrorKind::Invalid, why);
+        let bytes = match self.token_file() {
+            Some(path) => {
+                let about =
+                    std::fs::metadata(&path).map_err(|why| invalid(format!("{}: {why}", path.display())))?;
+                if about.len() > 1 << 20 {
+                    return Err(invalid(format!("{}: no token is so long", path.display())));
+                }
+                std::fs::read(&path).map_err(|why| invalid(format!("{}: {why}", path.display())))?
+            }
+            None => match std::env::var("COACHWORK_TOKEN") {
+                Ok(token) => token.into_bytes(),
+                Err(_) => return Ok(None),
+            },
+        };
+        // A text has a line's end; a grant in its binary form begins so and has none.
+        let token = if bytes.first() == Some(&0xd2) { &bytes[..] } else { bytes.trim_ascii() };
+        if token.is_empty() { Err(invalid("the token is empty".to_owned())) } else { Ok(Some(token.into())) }
+    }
+
+    fn dial(&self) -> Result<Dialled, Error> {
+        let url = self.server.clone().or_else(|| std::env::var("COACHWORK_SERVER").ok());
+        let url = url.as_deref().unwrap_or(USUAL);
+        let invalid = |why: String| Error::new(ErrorKind::Invalid, why);
+        let limits = Limits::default();
+        let scheme =
+            |name: &str| url.get(..name.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(name));
+        if let Some(address) = url.get("tcp://".len()..).filter(|_| scheme("tcp://")) {
+            let tcp = coachwork_tokio::tcp::connector(address.trim_end_matches('/'), &limits);
+            return Ok(Dialled::new(tcp.within(self.timeout), !self.allow_plain_links));
+        }
+        #[cfg(unix)]
+        if let Some(path) = url.get("unix:".len()..).filter(|_| scheme("unix:")) {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return Ok(Dialled::new(
+                coachwork_tokio::unix::connector(path, &limits).within(self.timeout),
+                false,
+            ));
+        }
+        if !scheme("ws://") && !scheme("wss://") {
+            let why = format!("{url:?} begins with none of ws://, wss://, tcp:// and unix:");
+            return Err(invalid(why));
+        }
+        let connector =
+            coachwork_websocket::connector(url, &limits).map_err(|why| invalid(why.to_string()))?;
+        let mut connector = connector.within(self.timeout);
+        if scheme("wss://") {
+            connector = connector.secured(&self.tls().map_err(|why| invalid(why.to_string()))?);
+        }
+        if self.allow_plain_links {
+            connector = connector.allowing_plain_links();
+        }
+        Ok(Dialled::new(connector, false))
+    }
+
+    fn tls(&self) -> Result<ClientTls, Failure> {
+        let Some(roots) = &self.ca_cert else {
+            return Err(failure("wss:// needs to know whom to believe: give --ca-cert"));
+        };
+        let of =
+            |path: &Path, why: &dyn std::fmt::Display| failure(format_args!("{}: {why}", path.display()));
+        let read = |path: &Path| std::fs::read(path).map_err(|why| of(path, &why));
+        let roots = Roots::from_pem(read(roots)?).map_err(|why| of(roots, &why))?;
+        let tls = ClientTls::trusting(&roots).map_err(failure)?;
+        if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
+            let identity = Identity::from_pem(read(cert)?, read(key)?).map_err(|why| of(cert, &why))?;
+            tls.present(&identity).map_err(|why| of(cert, &why))?;
+        }
+        Ok(tls)
+    }
+}
+
+/// Something random, for the jitter and the name of idempotency keys.
+fn seed() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()))
+}
+
+/// A connector of any kind.
+#[derive(Debug)]
+struct Dialled {
+    connector: Box<dyn Connector>,
+    /// Turns a link away that others can read.
+    secure: bool,
+}
+
+impl Dialled {
+    fn new(connector: impl Connector, secure: bool) -> Self {
+        Self { connector: Box::new(connector), secure }
+    }
+}
+
+#[async_trait]
+impl Connector for Dialled {
+    fn peer(&self) -> &str {
+        self.connector.peer()
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Connection>, TransportError> {
+        let connection = self.connector.connect().await?;
+        if self.secure && !connection.info().is_secure() {
+            let what = "others could read and change what travels to another machine in the clear: use wss://, or --allow-plain-links";
+            return Err(TransportError::Refused { peer: self.peer().into(), what: what.to_owned() });
+        }
+        Ok(connection)
+    }
+}
+
+/// What was asked for by name: signals, each once, in the order of asking; and what names none.
+pub(crate) fn select(catalogue: &Catalogue, wanted: &[String]) -> (Vec<SignalId>, Vec<Error>) {
+    let (mut signals, mut unknown) = (Vec::new(), Vec::new());
+    for name in wanted {
+        let path = name.replace('/', ".");
+        let found = if path.contains('*') {
+            match Pattern::new(&path) {
+                Ok(pattern) => catalogue.find(&pattern),
+                Err(why) => {
+                    unknown.push(Error::new(ErrorKind::Invalid, why.to_string()).on_path(name));
+                    continue;
+                }
+            }
+        } else if let Some(signal) = catalogue.id(&path) {
+            vec![signal]
+        } else {
+            // A branch is all that is below it.
+            let below = |own: &str| own.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('.'));
+            catalogue.iter().filter(|(_, entry)| below(entry.path().as_str())).map(|(id, _)| id).collect()
+        };
+        if found.is_empty() {
+            unknown
+                .push(Error::new(ErrorKind::UnknownSignal, "the vehicle has no such signal").on_path(name));
+        }
+        for signal in found {
+            if !signals.contains(&signal) {
+                signals.push(signal);
+            }
+        }
+    }
+    (signals, unknown)
+}
+
+/// Why a command fails, with the exit status that says so.
+pub(crate) fn refused(error: &Error) -> Failure {
+    tell(error);
+    Failure::Status(status(error.kind()))
+}
+
+/// The exit status of a kind of error.
+pub(crate) fn status(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Denied => 3,
+        ErrorKind::Unavailable | ErrorKind::Timeout => 4,
+        _ => 1,
+    }
+}
