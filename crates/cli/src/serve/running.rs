@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coachwork_gateway::{Gateway, Options};
+use coachwork_gateway::{Gateway, Options, SlowPeers};
 use coachwork_tokio::SystemClock;
 use coachwork_vehicle::{Clock, Vehicle};
 use tokio::sync::mpsc;
@@ -276,6 +276,9 @@ fn options(config: &Config) -> Options {
         write_time,
         idle_time,
         admissions,
+        bytes_in,
+        bytes_out,
+        cut_slow_peers_after,
         message,
         write_buffer,
         depth,
@@ -307,6 +310,11 @@ fn options(config: &Config) -> Options {
         if let Some(said) = said {
             *option = said.duration();
         }
+    }
+    options.bytes_in = bytes_in.map(Count::number).or(options.bytes_in);
+    options.bytes_out = bytes_out.map(Count::number).or(options.bytes_out);
+    if let Some(after) = cut_slow_peers_after {
+        options.slow_peers = SlowPeers::Cut { after: after.number() };
     }
     // Each listener that may carry plain links was said to; any other is within this machine, or encrypted.
     options.plain_links = config.listen.websocket.iter().any(|socket| socket.allow_plain_links)

@@ -307,6 +307,15 @@ pub(crate) struct Limits {
     pub(crate) idle_time: Option<Seconds>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) admissions: Option<Count<1, 1_000_000>>,
+    /// Bytes in a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes_in: Option<Count<1024, 1_000_000_000>>,
+    /// Bytes in a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes_out: Option<Count<1024, 1_000_000_000>>,
+    /// How many datapoints a slow peer may lose before it is cut off; without it, it stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cut_slow_peers_after: Option<Count<1, 4_000_000_000>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<Count<1024, 268_435_456>>,
     #[serde(skip_serializing_if = "Option::is_none")]

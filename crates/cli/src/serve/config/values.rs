@@ -13,6 +13,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub(crate) struct Count<const MIN: u32, const MAX: u32>(u32);
 
 impl<const MIN: u32, const MAX: u32> Count<MIN, MAX> {
+    /// As a number.
+    pub(crate) fn number(self) -> u64 {
+        u64::from(self.0)
+    }
+
     /// As a size.
     pub(crate) fn size(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
