@@ -13,6 +13,7 @@ use coachwork_vehicle::{
 };
 use futures_util::future::{Either, select};
 
+use crate::queue::Priority;
 use crate::shared::{Asked, Shared, Unasked};
 use crate::slot::Settled;
 
@@ -89,6 +90,24 @@ pub(crate) async fn set(shared: &Arc<Shared>, requests: Vec<Request>) -> Result<
     Ok(checked.into_iter().map(answer).collect())
 }
 
+/// Asks an actuator to move as soon as the link stands, until the request's time is over.
+pub(crate) fn set_queued(shared: &Shared, request: Request, priority: Priority) -> Result<Receipt, Error> {
+    let queue = || {
+        let catalogue = shared.catalogue();
+        let entry = catalogue.entry(request.signal)?;
+        let value = entry.settable(request.value.clone())?;
+        if catalogue.access(request.signal)?.write == Permission::No {
+            let error = Error::new(ErrorKind::NotActuator, "the signal cannot be set here");
+            return Err(error.on_path(entry.path().as_str()));
+        }
+        if request.set.key.is_some() {
+            return Err(Error::new(ErrorKind::Invalid, "a queued request has a key of its own"));
+        }
+        shared.queue_set(Request { value, ..request.clone() }, priority)
+    };
+    queue().map_err(|error| error.during(Operation::Set))
+}
+
 /// One answer for each request, over as many links as it takes.
 async fn receipts(shared: &Arc<Shared>, requests: Vec<(Request, Receipt)>) -> Result<Each<Receipt>, Error> {
     let deadline = shared.clock.monotonic().saturating_add(shared.options.request_time);
@@ -99,7 +118,7 @@ async fn receipts(shared: &Arc<Shared>, requests: Vec<(Request, Receipt)>) -> Re
         let places: Vec<usize> = open.iter().map(|((place, _), _)| *place).collect();
         let now = shared.moment();
         let asked = open.iter().map(|((_, (request, receipt)), _)| {
-            let asked = Asked { request: request.clone(), receipt: receipt.clone() };
+            let asked = Asked { request: request.clone(), receipt: receipt.clone(), queued: false };
             let request = asked.at(now);
             Asked { request, ..asked }
         });

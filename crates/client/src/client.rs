@@ -16,7 +16,9 @@ use crate::connect::{Established, establish};
 use crate::driver::Running;
 use crate::link::Link;
 use crate::options::Options;
+use crate::outbox::Outbox;
 use crate::plain::Plain;
+use crate::queue::Priority;
 use crate::shared::{Mode, Shared};
 use crate::{calls, catalogue, watch};
 
@@ -46,7 +48,29 @@ impl Client {
         clock: Arc<dyn Clock>,
         options: Options,
     ) -> Result<(Self, Driver), Error> {
-        let connector: Arc<dyn Connector> = Arc::new(connector);
+        Self::connect_to(Arc::new(connector), clock, options, None).await
+    }
+
+    /// The same, and what waits in `outbox` is delivered whenever the link stands. A client that was connected with it before, and its
+    /// driver, must have gone.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(
+        connector: impl Connector,
+        clock: Arc<dyn Clock>,
+        options: Options,
+        outbox: Outbox,
+    ) -> Result<(Self, Driver), Error> {
+        Self::connect_to(Arc::new(connector), clock, options, Some(outbox)).await
+    }
+
+    async fn connect_to(
+        connector: Arc<dyn Connector>,
+        clock: Arc<dyn Clock>,
+        options: Options,
+        outbox: Option<Outbox>,
+    ) -> Result<(Self, Driver), Error> {
         let established = establish(connector.as_ref(), clock.as_ref(), &options).await?;
         let Established { connection, mut session, mut metadata } = established;
         let left_out = std::mem::take(&mut metadata.skipped);
@@ -61,7 +85,8 @@ impl Client {
             Mode::Plain(board) => board.catalogue(),
         });
         let peer: Arc<str> = connector.peer().into();
-        let shared = Arc::new(Shared::new(clock, options, peer, mode, session, left_out));
+        let shared = Arc::new(Shared::new(clock, options, peer, mode, session, left_out, outbox));
+        shared.take_up_queued();
         let plain = Plain::of(&shared);
         let driver = Driver::new(Running::new(shared.clone(), connector, connection).run());
         Ok((Self(Arc::new(Handle { shared, plain })), driver))
@@ -75,6 +100,20 @@ impl Client {
     /// Waits until the link stands otherwise than `seen`. Cancel-safe.
     pub async fn link_other_than(&self, seen: Link) -> Link {
         self.0.shared.link.wait(|link| *link != seen).await
+    }
+
+    /// Asks an actuator to move now or, while the link is down, as soon as it stands again, until the request's own time
+    /// ([`Set::within`](coachwork_vehicle::Set::within)) is over: then it has timed out and is not asked any more. It is kept in the outbox: should this process end
+    /// before, the next client of the outbox asks in its place, and nobody holds the receipt.
+    ///
+    /// However often it travels, the gateway asks the vehicle once, as long as its memory of keys lives.
+    ///
+    /// # Errors
+    /// As [`set`](Vehicle::set) for a request that makes no sense, and [`ErrorKind::Invalid`](coachwork_vehicle::ErrorKind::Invalid) for one with a key;
+    /// [`ErrorKind::Unsupported`](coachwork_vehicle::ErrorKind::Unsupported) without an outbox, and to a gateway of plain VISS;
+    /// [`ErrorKind::Limit`](coachwork_vehicle::ErrorKind::Limit) and [`ErrorKind::Unavailable`](coachwork_vehicle::ErrorKind::Unavailable) where the queue does not take it.
+    pub fn set_queued(&self, request: Request, priority: Priority) -> Result<Receipt, Error> {
+        calls::set_queued(&self.0.shared, request, priority)
     }
 
     /// The signals that the gateway has and this client does not understand, by path, with the reason.

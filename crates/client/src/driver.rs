@@ -208,6 +208,7 @@ impl Standing {
                 Some(next) => next.min(quiet),
                 None => quiet,
             };
+            let due = shared.delivery_due().map_or(due, |delivery| due.min(delivery));
             if timer.as_ref().is_none_or(|(at, _)| *at > due) {
                 *timer = Some((due, shared.clock.sleep_until(due)));
             }
@@ -216,6 +217,8 @@ impl Standing {
                 return None;
             }
             *timer = None;
+            // What the outbox waited for may be due.
+            cx.waker().wake_by_ref();
             // Where there was no room to ask for a word, the others that wait stand for it.
             let expired = shared.expire();
             if expired == Expired::Probe || (self.probed && expired == Expired::Requests) {

@@ -5,8 +5,10 @@
 //! *Next:* `driver.rs` (the link), `calls.rs` (requests), `subscription.rs`.
 
 mod arrivals;
+mod deliveries;
 mod links;
 
+use self::deliveries::Deliveries;
 pub(crate) use self::links::Expired;
 
 use std::collections::{HashMap, VecDeque};
@@ -24,6 +26,7 @@ use coachwork_vehicle::{
 use crate::inbox::Inbox;
 use crate::link::{Link, LinkCell};
 use crate::options::Options;
+use crate::outbox::Outbox;
 use crate::slot::{Pending, Slot};
 
 pub(crate) struct Shared {
@@ -32,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) peer: Arc<str>,
     pub(crate) mode: Mode,
     pub(crate) link: LinkCell,
+    pub(crate) outbox: Option<Outbox>,
     state: Mutex<State>,
 }
 
@@ -43,7 +47,6 @@ pub(crate) enum Mode {
     Plain(Board),
 }
 
-#[derive(Default)]
 struct State {
     /// There while the link stands.
     session: Option<ClientSession>,
@@ -68,6 +71,7 @@ struct State {
     left_out: Vec<(String, Error)>,
     driver: Option<Waker>,
     closing: bool,
+    deliveries: Deliveries,
 }
 
 enum Waiting {
@@ -80,6 +84,8 @@ enum Waiting {
     Present(SignalId),
     /// A word from the gateway, whatever it is.
     Probe,
+    /// That notes are stored: these.
+    Delivery(Vec<u64>),
 }
 
 /// The paths that a subscription does not cover at present.
@@ -89,6 +95,8 @@ pub(crate) type Refused = Vec<(String, Error)>;
 pub(crate) struct Asked {
     pub(crate) request: Request,
     pub(crate) receipt: Receipt,
+    /// It waits in the outbox until it is settled.
+    pub(crate) queued: bool,
 }
 
 /// A subscription as it is asked of the gateway, on each link anew.
@@ -122,9 +130,11 @@ impl Shared {
         mode: Mode,
         session: ClientSession,
         left_out: Vec<(String, Error)>,
+        outbox: Option<Outbox>,
     ) -> Self {
-        let state = State { session: Some(session), left_out, ..State::default() };
-        Self { clock, options, peer, mode, link: LinkCell::new(Link::Up), state: Mutex::new(state) }
+        let deliveries = Deliveries::new(options.backoff, options.seed);
+        let state = Mutex::new(State::new(session, left_out, deliveries));
+        Self { clock, options, peer, mode, link: LinkCell::new(Link::Up), outbox, state }
     }
 
     pub(crate) fn catalogue(&self) -> Arc<Catalogue> {
@@ -308,6 +318,9 @@ impl Shared {
 
     /// Where the driver is to be woken.
     pub(crate) fn drive(&self, waker: &Waker) {
+        if let Some(outbox) = &self.outbox {
+            outbox.drive(waker);
+        }
         let mut state = self.lock();
         if !state.driver.as_ref().is_some_and(|known| known.will_wake(waker)) {
             let replaced = state.driver.replace(waker.clone());
@@ -341,6 +354,31 @@ impl Shared {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn new(session: ClientSession, left_out: Vec<(String, Error)>, deliveries: Deliveries) -> Self {
+        Self {
+            session: Some(session),
+            link: 0,
+            out: VecDeque::new(),
+            waiting: HashMap::new(),
+            receipts: HashMap::new(),
+            again: Vec::new(),
+            wishes: HashMap::new(),
+            names: HashMap::new(),
+            last_wish: 0,
+            unsent: VecDeque::new(),
+            unwanted: Vec::new(),
+            unknown: VecDeque::new(),
+            refreshing: false,
+            refresh_again: false,
+            left_out,
+            driver: None,
+            closing: false,
+            deliveries,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use coachwork_vehicle::{
 
 use crate::door::Pass;
 use crate::gateway::Shared;
+use crate::intake::deliver;
 use crate::keys::{Holder, Kept, Recalled};
 
 /// What a piece of work for a peer came to.
@@ -63,6 +64,9 @@ pub(crate) async fn perform(
             Call::Subscribe(wanted) => subscribe(pass, &wanted)
                 .await
                 .map(|subscribed| Done::Subscribed(ticket, Box::new(subscribed))),
+            Call::Deliver(delivery) => {
+                deliver(&shared, delivery).await.map(|answer| Done::Answered(ticket, answer))
+            }
             _ => Err(Error::new(ErrorKind::Unsupported, "this gateway does not know this request")),
         }
     };

@@ -32,6 +32,10 @@ pub struct Counters {
     pub datapoints: u64,
     /// Datapoints that were lost to slow subscribers, who were told.
     pub lagged: u64,
+    /// Notes of clients' queues that were stored.
+    pub notes: u64,
+    /// Notes that were delivered again, and known.
+    pub notes_again: u64,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +52,8 @@ pub(crate) struct Counted {
     pub(crate) throttled: Count,
     pub(crate) datapoints: Count,
     pub(crate) lagged: Count,
+    pub(crate) notes: Count,
+    pub(crate) notes_again: Count,
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +88,8 @@ impl Counted {
             throttled: self.throttled.load(),
             datapoints: self.datapoints.load(),
             lagged: self.lagged.load(),
+            notes: self.notes.load(),
+            notes_again: self.notes_again.load(),
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::counters::{Counted, Counters};
 use crate::door::Door;
 use crate::drain::Drain;
 use crate::encoded::{Described, Events};
+use crate::inbox::Inbox;
+use crate::intake::Intake;
 use crate::keys::Keys;
 use crate::observer::{Happened, Observer};
 use crate::options::Options;
@@ -42,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) arrivals: AtomicU64,
     pub(crate) hosts: Hosts,
     observer: OnceLock<Arc<dyn Observer>>,
+    pub(crate) intake: OnceLock<Intake>,
 }
 
 impl Gateway {
@@ -60,6 +63,7 @@ impl Gateway {
             arrivals: AtomicU64::new(0),
             hosts: Hosts::default(),
             observer: OnceLock::new(),
+            intake: OnceLock::new(),
         }))
     }
 
@@ -67,6 +71,13 @@ impl Gateway {
     #[must_use]
     pub fn observed(self, observer: Arc<dyn Observer>) -> Self {
         let _ = self.0.observer.set(observer);
+        self
+    }
+
+    /// The same gateway, which hands what the queues of clients deliver to `inbox`. The first inbox stays; without one, deliveries are refused.
+    #[must_use]
+    pub fn storing(self, inbox: Arc<dyn Inbox>) -> Self {
+        let _ = self.0.intake.set(Intake::new(inbox));
         self
     }
 

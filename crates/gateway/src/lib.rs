@@ -8,6 +8,8 @@ mod drain;
 mod encoded;
 mod feeds;
 mod gateway;
+mod inbox;
+mod intake;
 mod keys;
 mod observer;
 mod options;
@@ -17,5 +19,6 @@ mod serve;
 
 pub use counters::Counters;
 pub use gateway::Gateway;
+pub use inbox::{FileInbox, Inbox, MemoryInbox, Position};
 pub use observer::{Happened, Observer, Tally};
 pub use options::{Options, SlowPeers};

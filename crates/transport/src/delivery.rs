@@ -47,6 +47,13 @@ pub struct Delivery {
     pub notes: Vec<Note>,
 }
 
+impl Note {
+    /// The longest name in bytes.
+    pub const MAX_NAME: usize = 512;
+    /// The longest payload in bytes.
+    pub const MAX_PAYLOAD: usize = 64 * 1024;
+}
+
 impl Origin {
     /// A name from bytes that nobody else has.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {

@@ -10,7 +10,7 @@
 //! *Next:* `log.rs` (which writes and reads segments).
 
 use bytes::Bytes;
-use coachwork_transport::Origin;
+use coachwork_transport::{Note, Origin};
 use coachwork_vehicle::Timestamp;
 
 use super::item::{Content, Item, Priority};
@@ -21,9 +21,9 @@ pub(crate) const FRAME: usize = 10;
 /// Bytes of a body besides name and payload, of an item.
 pub(crate) const ITEM: usize = 37;
 /// The longest payload that can be taken, in bytes.
-pub(crate) const MAX_PAYLOAD: usize = 64 * 1024;
+pub(crate) const MAX_PAYLOAD: usize = Note::MAX_PAYLOAD;
 /// The longest name in bytes.
-pub(crate) const MAX_NAME: usize = 512;
+pub(crate) const MAX_NAME: usize = Note::MAX_NAME;
 const MAX_BODY: usize = ITEM + MAX_NAME + MAX_PAYLOAD;
 const MAGIC: &[u8; 8] = b"CWQUEUE1";
 const MARK: [u8; 2] = [0xC0, b'q'];

@@ -67,6 +67,7 @@ impl Shared {
                 self.set_answered(ticket, slot, asked, stages);
             }
             Some(Waiting::Subscribe(wish, slot)) => self.subscribed(wish, slot, answer),
+            Some(Waiting::Delivery(numbers)) => self.delivered(&numbers, answer),
             Some(Waiting::Refresh) => {
                 self.lock().refreshing = false;
                 if let Ok(Reply::Metadata(metadata)) = answer {
@@ -106,6 +107,13 @@ impl Shared {
                 Ok(Stage::Settled(outcome)) => {
                     receipt.settle(outcome);
                     Ok(receipt)
+                }
+                Err(error) if asked.queued && error.is_temporary() => {
+                    let now = self.clock.monotonic();
+                    let mut state = self.lock();
+                    state.again.push(asked);
+                    state.deliveries.wait(now);
+                    Err(error)
                 }
                 Err(error) => {
                     // Somebody may hold it from an earlier link.

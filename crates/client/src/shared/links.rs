@@ -51,6 +51,10 @@ impl Shared {
                         state.refresh_again = true;
                     }
                     Some(Waiting::Subscribe(wish, None)) => state.unsent.push_back(wish),
+                    Some(Waiting::Set(None, asked)) if asked.iter().any(|asked| asked.queued) => {
+                        state.again.extend(asked.into_iter().filter(|asked| asked.queued));
+                        state.deliveries.wait(now.monotonic);
+                    }
                     Some(waiting) => over.push(waiting),
                     None => {}
                 }
@@ -58,6 +62,9 @@ impl Shared {
         }
         let error = || Error::new(ErrorKind::Timeout, "the gateway did not answer in time");
         for waiting in over {
+            if let Waiting::Delivery(numbers) = &waiting {
+                self.delivered(numbers, Err(error()));
+            }
             waiting.settle(&Settled::Answered(Err(error())));
         }
         expired
@@ -67,12 +74,17 @@ impl Shared {
     pub(crate) fn pump(&self) {
         let mut state = self.lock();
         let state = &mut *state;
+        let now = self.moment();
+        if !state.again.is_empty() && !state.deliveries.is_waiting(now.monotonic) {
+            self.ask_again(state, now);
+        }
+        self.deliver(state, now);
         let Some(session) = &mut state.session else { return };
         let nothing = state.unwanted.is_empty() && state.unknown.is_empty() && state.unsent.is_empty();
         if nothing && !state.refresh_again {
             return;
         }
-        let (now, within) = (self.moment(), self.options.request_time);
+        let within = self.options.request_time;
         while let Some(name) = state.unwanted.pop() {
             match session.unsubscribe(&name, within, now) {
                 Ok((_, message)) => state.out.push_back(message),
@@ -126,23 +138,35 @@ impl Shared {
             state.left_out = left_out;
             state.unsent = state.wishes.keys().copied().collect();
             state.unsent.make_contiguous().sort_unstable();
-            let mut again = std::mem::take(&mut state.again);
-            again.retain(|asked| asked.receipt.stage() == Stage::Accepted);
-            if !again.is_empty() {
-                let requests: Vec<_> = again.iter().map(|asked| asked.at(now)).collect();
-                match session.set(&requests, self.options.request_time, now) {
-                    Ok((ticket, message)) => {
-                        state.waiting.insert(ticket, Waiting::Set(None, again));
-                        state.out.push_back(message);
-                    }
-                    // They time out.
-                    Err(_) => drop(again),
-                }
-            }
             state.session = Some(session);
+            state.deliveries.link_changes();
+            self.ask_again(state, now);
         }
         self.link.store(Link::Up);
         self.pump();
+    }
+
+    /// Asks again for what was under way, and for what was queued, before anything newer.
+    fn ask_again(&self, state: &mut super::State, now: coachwork_transport::Moment) {
+        let Some(session) = &mut state.session else { return };
+        let mut again = std::mem::take(&mut state.again);
+        again.retain(|asked| asked.receipt.stage() == Stage::Accepted);
+        if again.is_empty() {
+            return;
+        }
+        let requests: Vec<_> = again.iter().map(|asked| asked.at(now)).collect();
+        match session.set(&requests, self.options.request_time, now) {
+            Ok((ticket, message)) => {
+                state.waiting.insert(ticket, Waiting::Set(None, again));
+                state.out.push_back(message);
+            }
+            // There is no room for it, or it has no words for it: what was queued waits, the others time out.
+            Err(_) => {
+                again.retain(|asked| asked.queued);
+                state.again = again;
+                state.deliveries.wait(now.monotonic);
+            }
+        }
     }
 
     /// The link is lost, until `link` says otherwise. What waits is settled, and signals are not available.
@@ -160,6 +184,7 @@ impl Shared {
                 state.unwanted.clear();
                 state.unknown.clear();
                 (state.refreshing, state.refresh_again) = (false, false);
+                state.deliveries.link_changes();
                 let waiting = std::mem::take(&mut state.waiting);
                 let receipts = std::mem::take(&mut state.receipts).into_values();
                 let (again, lost): (Vec<_>, Vec<_>) =
@@ -196,7 +221,8 @@ impl Shared {
         let error = Error::new(ErrorKind::Unavailable, reason.to_string());
         self.link_lost(&error, Link::Ended(reason.clone()), reason);
         let again = std::mem::take(&mut self.lock().again);
-        for asked in again {
+        // What is queued is taken up again by the next client of its outbox.
+        for asked in again.iter().filter(|asked| !asked.queued) {
             asked.lost(reason);
         }
         if self.is_closing() {
@@ -245,6 +271,7 @@ impl Waiting {
             | Self::Subscribe(_, None)
             | Self::Refresh
             | Self::Present(_)
+            | Self::Delivery(_)
             | Self::Probe => {}
         }
     }

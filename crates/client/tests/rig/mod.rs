@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use coachwork_client::{Client, Options};
-use coachwork_gateway::Gateway;
+use coachwork_client::{Client, Options, Outbox};
+use coachwork_gateway::{Gateway, MemoryInbox};
 use coachwork_transport::{
     CloseReason, Connection, Connector, Info, Limits, Message, MessageKind, TransportError, memory,
 };
@@ -50,6 +50,7 @@ pub struct Rig {
     pub clock: ManualClock,
     pub car: MemoryVehicle,
     pub gateway: Gateway,
+    pub inbox: Arc<MemoryInbox>,
     pub cable: Cable,
 }
 
@@ -74,11 +75,14 @@ impl Rig {
         let mut options = coachwork_gateway::Options::default();
         change(&mut options);
         let gateway = Gateway::new(admission, Arc::new(clock.clone()), options);
+        let inbox = Arc::new(MemoryInbox::new(10_000));
+        let gateway = gateway.storing(inbox.clone());
         let rig = Self {
             pool: RefCell::new(LocalPool::new()),
             clock: clock.clone(),
             car,
             gateway: gateway.clone(),
+            inbox,
             cable: Cable::default(),
         };
         rig.listen();
@@ -123,6 +127,7 @@ impl Rig {
     pub fn replace_gateway(&self) {
         let admission = Arc::new(Everybody::sees(self.car.clone()));
         let gateway = Gateway::new(admission, self.clock(), coachwork_gateway::Options::default());
+        let gateway = gateway.storing(self.inbox.clone());
         let (listener, connector) = memory::listen("gateway", &Limits::default());
         *self.cable.plug.lock().unwrap() = Some(connector);
         let driver = gateway.serve(listener);
@@ -157,6 +162,14 @@ impl Rig {
         let (client, driver) = self.run(Client::connect(self.cable.clone(), self.clock(), options))?;
         self.spawn(async move { drop(driver.await) });
         Ok(client)
+    }
+
+    pub fn client_of(&self, outbox: &Outbox) -> Client {
+        let options = Options::default();
+        let connecting = Client::connect_with(self.cable.clone(), self.clock(), options, outbox.clone());
+        let (client, driver) = self.run(connecting).unwrap();
+        self.spawn(async move { drop(driver.await) });
+        client
     }
 
     pub fn publish(&self, points: &[(&str, Value)]) {
@@ -225,6 +238,7 @@ struct Wire {
     cut: u64,
     unplugged: bool,
     silent: bool,
+    deaf: bool,
     plain: bool,
     wakers: Vec<Waker>,
 }
@@ -234,7 +248,7 @@ impl Cable {
     pub fn cut(&self) {
         let mut wire = self.state.lock().unwrap();
         wire.cut += 1;
-        wire.silent = false;
+        (wire.silent, wire.deaf) = (false, false);
         let wakers = std::mem::take(&mut wire.wakers);
         drop(wire);
         wakers.into_iter().for_each(Waker::wake);
@@ -248,6 +262,16 @@ impl Cable {
     /// From now on the gateway does not learn that the client knows more than VISS.
     pub fn speak_plain_viss(&self) {
         self.state.lock().unwrap().plain = true;
+    }
+
+    /// Puts another gateway at the end of the cable.
+    pub fn plug(&self, connector: memory::MemoryConnector) {
+        *self.plug.lock().unwrap() = Some(connector);
+    }
+
+    /// From now on what the client says arrives, and nothing comes back, until the next cut.
+    pub fn lose_answers(&self) {
+        self.state.lock().unwrap().deaf = true;
     }
 
     /// From now on nothing arrives, in either direction, and nobody is told.
@@ -335,6 +359,10 @@ impl Connection for Wired {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, TransportError>> {
+        if self.cable.state.lock().unwrap().deaf && self.number == self.cable.state.lock().unwrap().cut {
+            let _ = self.now(Some(cx));
+            return Poll::Pending;
+        }
         let received = match self.now(Some(cx)) {
             Now::Works(inner) => std::task::ready!(inner.poll_recv(cx)),
             Now::Silent => return Poll::Pending,

@@ -15,6 +15,7 @@ use coachwork_vehicle::{
 };
 
 use super::{Moment, Ticket};
+use crate::delivery::Delivery;
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::viss::{
@@ -102,6 +103,11 @@ pub enum Reply {
     },
     /// To an unsubscribe.
     Unsubscribed,
+    /// To a delivery: the highest number of its lane that is stored.
+    Delivered {
+        /// The number, zero where there is none.
+        stored: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -119,6 +125,7 @@ enum Kind {
     Set { items: usize },
     Subscribe,
     Unsubscribe,
+    Deliver,
 }
 
 impl ClientSession {
@@ -292,6 +299,22 @@ impl ClientSession {
             self.request(Kind::Unsubscribe, Call::Unsubscribe(subscription.clone()), within, now)?;
         self.subscriptions.remove(subscription);
         Ok(request)
+    }
+
+    /// The message that hands notes over, to be stored behind the server.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get); [`ErrorKind::Unsupported`] without additional members.
+    pub fn deliver(
+        &mut self,
+        delivery: Delivery,
+        within: Duration,
+        now: Moment,
+    ) -> Result<(Ticket, Bytes), Error> {
+        if !self.form.additions {
+            return Err(Error::new(ErrorKind::Unsupported, "this server stores nothing"));
+        }
+        self.request(Kind::Deliver, Call::Deliver(delivery), within, now)
     }
 
     /// Nobody waits for this request any more. The server is not told: a set may move something all the same. A subscription that it makes
@@ -468,6 +491,10 @@ impl ClientSession {
                 Ok(Reply::Subscribed { subscription, refused })
             }
             Kind::Unsubscribe => Ok(Reply::Unsubscribed),
+            Kind::Deliver => {
+                let stored = reply.stored.and_then(|stored| stored.0.parse().ok());
+                Ok(Reply::Delivered { stored: stored.ok_or_else(|| lacks("number of what is stored"))? })
+            }
         }
     }
 

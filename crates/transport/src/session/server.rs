@@ -92,6 +92,7 @@ enum Kind {
     Set { items: usize },
     Subscribe(SubscriptionId),
     Unsubscribe(SubscriptionId),
+    Deliver,
 }
 
 #[derive(Debug)]
@@ -177,6 +178,7 @@ impl ServerSession {
                 let repeated = (self.form.dialect == Dialect::V2).then(|| subscription.as_str());
                 envelope.unsubscribed(repeated)
             }
+            (Kind::Deliver, Answer::Delivered(stored)) => envelope.delivered(*stored),
             _ => envelope.error(&Error::new(ErrorKind::Other, "the server has no answer to this request")),
         })
     }
@@ -322,6 +324,11 @@ impl ServerSession {
                 self.next_subscription += 1;
                 Kind::Subscribe(subscription)
             }
+            Call::Deliver(_) if !self.form.additions => {
+                let message = "a delivery is an additional action, which was not asked for";
+                return Err(Error::new(ErrorKind::Invalid, message));
+            }
+            Call::Deliver(_) => Kind::Deliver,
             Call::Unsubscribe(subscription) => {
                 // From here on no event of it is sent.
                 if self.subscriptions.remove(subscription).is_none() {

@@ -33,6 +33,8 @@ pub enum Answer {
     },
     /// To an unsubscribe: the subscription is gone.
     Unsubscribed,
+    /// To a delivery: the highest number of its lane that is stored.
+    Delivered(u64),
     /// To any request: it failed as a whole.
     Failed(Error),
 }
@@ -146,6 +148,12 @@ impl Envelope<'_> {
         if let Some(subscription) = subscription {
             json.member("subscriptionId", subscription);
         }
+        self.close(json)
+    }
+
+    pub(crate) fn delivered(&self, stored: u64) -> Bytes {
+        let mut json = self.open();
+        json.key("stored").plain(stored);
         self.close(json)
     }
 

@@ -4,6 +4,7 @@
 //! *Next:* `crate::session` (which keeps track of a conversation).
 
 mod answer;
+mod deliver;
 mod dialect;
 mod error;
 mod event;

@@ -47,6 +47,8 @@ pub(crate) struct RawReply<'a> {
     #[serde(borrow)]
     pub(crate) ended: Option<RawEnded<'a>>,
     #[serde(borrow)]
+    pub(crate) stored: Option<Text<'a>>,
+    #[serde(borrow)]
     pub(crate) coachwork: Option<Text<'a>>,
 }
 

@@ -22,13 +22,14 @@ use super::target::Target;
 use super::token;
 use super::trigger::{Standard, Trigger};
 use super::value::{Text, WireValue};
+use crate::delivery::Delivery;
 use crate::limits::Limits;
 use crate::message::Message;
 
 /// The value of the member `coachwork`, by which a peer asks for additional members, and by which it is told that it gets them.
 pub(crate) const ADDITIONS: &str = "1";
 /// What a request may ask.
-const ACTIONS: [&str; 4] = ["get", "set", "subscribe", "unsubscribe"];
+const ACTIONS: [&str; 5] = ["get", "set", "subscribe", "unsubscribe", "deliver"];
 /// The longest request id and subscription id in bytes.
 const MAX_ID: usize = 128;
 
@@ -68,6 +69,8 @@ pub enum Call {
     Subscribe(Wanted),
     /// Not being told any more.
     Unsubscribe(SubscriptionId),
+    /// Storing notes of a queue. Additional action.
+    Deliver(Delivery),
 }
 
 /// One actuator to move.
@@ -216,6 +219,7 @@ impl Request {
             Call::Unsubscribe(subscription) => {
                 json.member("subscriptionId", subscription.as_str());
             }
+            Call::Deliver(delivery) => delivery.write(&mut json),
         }
         json.close(b'}');
         json.finish()
@@ -230,6 +234,7 @@ impl Call {
             Self::Set(_) => "set",
             Self::Subscribe(_) => "subscribe",
             Self::Unsubscribe(_) => "unsubscribe",
+            Self::Deliver(_) => "deliver",
         }
     }
 }

@@ -9,7 +9,9 @@ use coachwork_vehicle::{Credential, Error, ErrorKind, Filter, Key, Overflow};
 use serde::Deserialize;
 
 use super::{ADDITIONS, Call, Group, MAX_ID, Request, SetItem, SubscriptionId, Wanted, at_most, invalid};
+use crate::delivery::Delivery;
 use crate::limits::Limits;
+use crate::viss::deliver::RawNote;
 use crate::viss::dialect::Dialect;
 use crate::viss::filter::{self, Filters};
 use crate::viss::target::Target;
@@ -47,6 +49,12 @@ pub(super) struct RawRequest<'a> {
     overflow: Option<Text<'a>>,
     #[serde(borrow)]
     strict: Option<Text<'a>>,
+    #[serde(borrow)]
+    origin: Option<Text<'a>>,
+    #[serde(borrow)]
+    lane: Option<Text<'a>>,
+    #[serde(borrow)]
+    notes: Option<Vec<RawNote<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -158,6 +166,10 @@ impl RawRequest<'_> {
             },
             "unsubscribe" => {
                 Call::Unsubscribe(SubscriptionId(required(self.subscription_id, "subscriptionId")?.into()))
+            }
+            "deliver" => {
+                let (origin, lane) = (self.origin.as_ref(), self.lane.as_ref());
+                Call::Deliver(Delivery::read(origin, lane, self.notes, limits)?)
             }
             other => {
                 let shown: String = other.chars().take(40).collect();

@@ -2,6 +2,7 @@ use coachwork_vehicle::{DataType, Entry, Facts, Operation};
 use proptest::prelude::*;
 
 use super::*;
+use crate::delivery::{Lane, Note, Origin};
 
 fn decode(text: &str) -> Result<Request, BadRequest> {
     Request::decode(&Message::text(text), Dialect::V3, &Limits::default())
@@ -93,6 +94,52 @@ fn group() -> impl Strategy<Value = Group> {
     )
 }
 
+fn delivery() -> impl Strategy<Value = Delivery> {
+    let note = (any::<i64>(), any::<String>(), prop::collection::vec(any::<u8>(), 0..50));
+    let notes = prop::collection::btree_map(1_u64.., note, 1..5);
+    (any::<[u8; 16]>(), any::<u8>(), notes).prop_map(|(origin, number, notes)| {
+        let note = |(number, (written, name, payload)): (u64, (i64, String, Vec<u8>))| {
+            let written = coachwork_vehicle::Timestamp::from_nanoseconds(written);
+            Note { number, written, name: name.into(), payload: payload.into() }
+        };
+        let lane = Lane { origin: Origin::from_bytes(origin), number };
+        Delivery { lane, notes: notes.into_iter().map(note).collect() }
+    })
+}
+
+#[test]
+fn a_delivery_is_whole_or_refused() {
+    let message = |lane: &str, notes: &str| {
+        let origin = "0".repeat(31) + "1";
+        Message::text(format!(
+            r#"{{"action":"deliver","requestId":"1","origin":"{origin}","lane":"{lane}","notes":[{notes}]}}"#
+        ))
+    };
+    let note = |number: &str, name: &str, payload: &str| {
+        format!(
+            r#"{{"number":"{number}","ts":"2024-01-01T00:00:00Z","name":"{name}","payload":"{payload}"}}"#
+        )
+    };
+    let read = |message: &Message| Request::decode(message, Dialect::V3, &Limits::default());
+    let good = [note("1", "a", "x"), note("9", "b", "b64:AAE")].join(",");
+    let Ok(Request { call: Call::Deliver(delivery), .. }) = read(&message("2", &good)) else { panic!() };
+    assert_eq!((delivery.lane.number, delivery.notes.len()), (2, 2));
+    assert_eq!(delivery.notes[1].payload.as_ref(), [0, 1]);
+    let bad = [
+        message("256", &good),
+        message("2", ""),
+        message("2", &[note("9", "a", "x"), note("9", "b", "x")].join(",")),
+        message("2", &note("0", "a", "x")),
+        message("2", &note("1", &"n".repeat(513), "x")),
+        message("2", &note("1", "a", &"x".repeat(65_537))),
+        message("2", &note("1", "a", "b64:A")),
+    ];
+    for bad in bad {
+        let refused = read(&bad).unwrap_err();
+        assert_eq!((refused.error.kind(), refused.action.as_deref()), (ErrorKind::Invalid, Some("deliver")));
+    }
+}
+
 fn any_call() -> impl Strategy<Value = Call> {
     let overflow = prop_oneof![
         Just(Overflow::Latest),
@@ -109,6 +156,7 @@ fn any_call() -> impl Strategy<Value = Call> {
             |(groups, overflow, strict)| Call::Subscribe(Wanted::Groups { groups, overflow, strict })
         ),
         "[ -~]{1,20}".prop_map(|id| Call::Unsubscribe(SubscriptionId(id.into()))),
+        delivery().prop_map(Call::Deliver),
     ]
 }
 
