@@ -91,7 +91,7 @@ pub(crate) async fn set(shared: &Arc<Shared>, requests: Vec<Request>) -> Result<
 }
 
 /// Asks an actuator to move as soon as the link stands, until the request's time is over.
-pub(crate) fn set_queued(shared: &Shared, request: Request, priority: Priority) -> Result<Receipt, Error> {
+pub(crate) fn set_queued(shared: &Shared, request: &Request, priority: Priority) -> Result<Receipt, Error> {
     let queue = || {
         let catalogue = shared.catalogue();
         let entry = catalogue.entry(request.signal)?;

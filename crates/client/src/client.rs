@@ -112,7 +112,7 @@ impl Client {
     /// As [`set`](Vehicle::set) for a request that makes no sense, and [`ErrorKind::Invalid`](coachwork_vehicle::ErrorKind::Invalid) for one with a key;
     /// [`ErrorKind::Unsupported`](coachwork_vehicle::ErrorKind::Unsupported) without an outbox, and to a gateway of plain VISS;
     /// [`ErrorKind::Limit`](coachwork_vehicle::ErrorKind::Limit) and [`ErrorKind::Unavailable`](coachwork_vehicle::ErrorKind::Unavailable) where the queue does not take it.
-    pub fn set_queued(&self, request: Request, priority: Priority) -> Result<Receipt, Error> {
+    pub fn set_queued(&self, request: &Request, priority: Priority) -> Result<Receipt, Error> {
         calls::set_queued(&self.0.shared, request, priority)
     }
 

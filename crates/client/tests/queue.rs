@@ -90,10 +90,10 @@ fn what_waits_outlives_the_client_and_its_process() {
     first.put(note("kept")).unwrap();
     let seat = id(&client, SEAT);
     let receipt = client
-        .set_queued(Request::new(seat, 30).with(Set::within(Duration::from_secs(600))), Priority::High)
+        .set_queued(&Request::new(seat, 30).with(Set::within(Duration::from_secs(600))), Priority::High)
         .unwrap();
     let late = Request::new(seat, 40).with(Set::within(Duration::from_secs(5)));
-    client.set_queued(late, Priority::Normal).unwrap();
+    client.set_queued(&late, Priority::Normal).unwrap();
     rig.settle();
     assert_eq!(receipt.stage(), Stage::Accepted);
     // The process is killed.
@@ -119,12 +119,12 @@ fn a_queued_request_moves_once_when_the_link_is_back_or_times_out() {
     let seat = id(&client, SEAT);
     let within = |seconds| Set::within(Duration::from_secs(seconds));
     // With the link up it is asked at once.
-    let now = client.set_queued(Request::new(seat, 10).with(within(60)), Priority::Normal).unwrap();
+    let now = client.set_queued(&Request::new(seat, 10).with(within(60)), Priority::Normal).unwrap();
     assert!(matches!(rig.run(now.outcome()), Outcome::Confirmed(_)));
     rig.cable.unplug(true);
     rig.cable.cut();
     rig.settle();
-    let later = client.set_queued(Request::new(seat, 20).with(within(600)), Priority::Normal).unwrap();
+    let later = client.set_queued(&Request::new(seat, 20).with(within(600)), Priority::Normal).unwrap();
     assert!(later.outcome().now_or_never().is_none());
     rig.cable.unplug(false);
     rig.pass(Duration::from_secs(60));
@@ -134,7 +134,7 @@ fn a_queued_request_moves_once_when_the_link_is_back_or_times_out() {
     rig.cable.unplug(true);
     rig.cable.cut();
     rig.settle();
-    let over = client.set_queued(Request::new(seat, 30).with(within(5)), Priority::Normal).unwrap();
+    let over = client.set_queued(&Request::new(seat, 30).with(within(5)), Priority::Normal).unwrap();
     rig.pass(Duration::from_secs(6));
     assert_eq!(over.stage(), Stage::Settled(Outcome::TimedOut));
     rig.cable.unplug(false);
@@ -142,10 +142,10 @@ fn a_queued_request_moves_once_when_the_link_is_back_or_times_out() {
     assert_eq!(rig.run(client.read_path(SEAT)).unwrap().state, State::Valid(Value::Int(20)));
     assert_eq!((outbox.counters().waiting, outbox.counters().expired), (0, 1));
     // What makes no sense is refused at once, and a refusal of the vehicle is a receipt.
-    let error = client.set_queued(Request::new(id(&client, SPEED), 1.0_f32), Priority::Normal).unwrap_err();
+    let error = client.set_queued(&Request::new(id(&client, SPEED), 1.0_f32), Priority::Normal).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotActuator);
     let plain = rig.client();
-    let error = plain.set_queued(Request::new(id(&plain, SEAT), 1), Priority::Normal).unwrap_err();
+    let error = plain.set_queued(&Request::new(id(&plain, SEAT), 1), Priority::Normal).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
 }
 
@@ -157,7 +157,7 @@ fn an_answer_that_is_lost_moves_a_queued_request_once() {
     let seat = id(&client, SEAT);
     rig.cable.lose_answers();
     let receipt = client
-        .set_queued(Request::new(seat, 10).with(Set::within(Duration::from_secs(600))), Priority::Normal)
+        .set_queued(&Request::new(seat, 10).with(Set::within(Duration::from_secs(600))), Priority::Normal)
         .unwrap();
     rig.settle();
     // It moved; then somebody else moves it on, and the request that is asked again must not undo that.
@@ -265,8 +265,8 @@ fn dropping_a_receipt_does_not_cancel_and_stages_settle() {
     rig.settle();
     let seat = id(&client, SEAT);
     let keep = Set::within(Duration::from_secs(900));
-    drop(client.set_queued(Request::new(seat, 10).with(keep.clone()), Priority::Normal).unwrap());
-    let second = client.set_queued(Request::new(seat, 20).with(keep), Priority::Normal).unwrap();
+    drop(client.set_queued(&Request::new(seat, 10).with(keep.clone()), Priority::Normal).unwrap());
+    let second = client.set_queued(&Request::new(seat, 20).with(keep), Priority::Normal).unwrap();
     rig.cable.unplug(false);
     rig.pass(Duration::from_secs(60));
     assert!(matches!(second.stage(), Stage::Settled(Outcome::Confirmed(_))), "{second:?}");

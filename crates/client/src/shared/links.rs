@@ -155,17 +155,14 @@ impl Shared {
             return;
         }
         let requests: Vec<_> = again.iter().map(|asked| asked.at(now)).collect();
-        match session.set(&requests, self.options.request_time, now) {
-            Ok((ticket, message)) => {
-                state.waiting.insert(ticket, Waiting::Set(None, again));
-                state.out.push_back(message);
-            }
+        if let Ok((ticket, message)) = session.set(&requests, self.options.request_time, now) {
+            state.waiting.insert(ticket, Waiting::Set(None, again));
+            state.out.push_back(message);
+        } else {
             // There is no room for it, or it has no words for it: what was queued waits, the others time out.
-            Err(_) => {
-                again.retain(|asked| asked.queued);
-                state.again = again;
-                state.deliveries.wait(now.monotonic);
-            }
+            again.retain(|asked| asked.queued);
+            state.again = again;
+            state.deliveries.wait(now.monotonic);
         }
     }
 

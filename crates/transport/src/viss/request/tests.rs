@@ -136,7 +136,7 @@ fn a_delivery_is_whole_or_refused() {
     ];
     for bad in bad {
         let refused = read(&bad).unwrap_err();
-        assert_eq!((refused.error.kind(), refused.action.as_deref()), (ErrorKind::Invalid, Some("deliver")));
+        assert_eq!((refused.error.kind(), refused.action), (ErrorKind::Invalid, Some("deliver")));
     }
 }
 
