@@ -1,6 +1,11 @@
 //! A car behind a gateway, a client in front of it, and a cable between them that can be cut: all on one thread and a clock that stands still.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
-#![allow(clippy::needless_pass_by_value, clippy::unnecessary_literal_bound, clippy::missing_panics_doc)]
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_literal_bound,
+    clippy::missing_panics_doc,
+    clippy::struct_excessive_bools
+)]
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
