@@ -97,7 +97,13 @@ macro_rules! table {
             name: stringify!($name),
             run: {
                 fn run(trial: Arc<Trial>) -> Running {
-                    Box::pin(async move { $part::$name(trial.car(), &trial).await })
+                    Box::pin(async move {
+                        trial.names_what_there_is()?;
+                        match $part::$name(trial.car(), &trial).await {
+                            Ok(verdict) => Ok(verdict),
+                            Err(failure) => Err(trial.hinted(failure).await),
+                        }
+                    })
                 }
                 run
             },

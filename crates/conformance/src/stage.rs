@@ -27,7 +27,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// A stage on live time. `spawn` starts a task; `slack` is by how much a moment may be missed, for instance 50 ms on a busy machine.
+    /// A stage on live time. `spawn` starts a task; `slack` is by how much a moment may be missed, for instance 150 ms where other
+    /// tests share the machine.
     pub fn live(
         clock: Arc<dyn Clock>,
         spawn: impl Fn(Task) + Send + Sync + 'static,
@@ -61,7 +62,28 @@ impl fmt::Debug for Stage {
 }
 
 /// Puts up a stage and runs one thing on it to its end. [`Simulated`] is built in; on an executor of your own, use its clock, its spawning
-/// and its `block_on`.
+/// and its `block_on`. On tokio (`SystemClock` is `coachwork::system::SystemClock`, of the facade's feature `system`):
+///
+/// ```
+/// use coachwork_conformance::{Play, Runner, Stage};
+/// # use coachwork_tokio as system;
+/// use std::{sync::Arc, time::Duration};
+/// use system::SystemClock;
+///
+/// struct Tokio;
+///
+/// impl Runner for Tokio {
+///     fn run(&self, play: Box<dyn FnOnce(Stage) -> Play>) {
+///         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+///         runtime.block_on(async {
+///             let clock = Arc::new(SystemClock::new().unwrap());
+///             let spawn = |task| drop(tokio::spawn(task));
+///             play(Stage::live(clock, spawn, Duration::from_millis(150))).await;
+///         });
+///     }
+/// }
+/// # Tokio.run(Box::new(|stage| Box::pin(async move { assert!(!stage.slack().is_zero()) })));
+/// ```
 pub trait Runner {
     /// Calls `play` with a stage, and polls what it returns until it is done.
     fn run(&self, play: Box<dyn FnOnce(Stage) -> Play>);

@@ -40,6 +40,9 @@ pub(crate) struct Probe {
 
 impl Subject {
     /// A vehicle, with nothing but its own four methods to try it by.
+    ///
+    /// What it has not been told yet is *never set*, and clauses that need a value skip: where the source takes time to answer, wait for its
+    /// first report before the subject is returned.
     pub fn new(vehicle: impl Vehicle) -> Self {
         Self {
             vehicle: Arc::new(vehicle),
@@ -98,14 +101,15 @@ impl Subject {
     }
 
     /// Names a signal that the source can be made to report, and values that it can have, at least three that differ. Without any, signals
-    /// and values are chosen from the catalogue.
+    /// and values are chosen from the catalogue. Where the catalogue does not have the path, every clause fails and says so.
     #[must_use]
     pub fn with_probe(mut self, path: &str, values: impl IntoIterator<Item = Value>) -> Self {
         self.probes.push(Probe { path: path.to_owned(), values: values.into_iter().collect() });
         self
     }
 
-    /// Names an actuator that moves when asked, and at least two values that it can take. Without any, it is chosen from the catalogue.
+    /// Names an actuator that moves when asked, and at least two values that it can take. Without any, it is chosen from the catalogue. Where
+    /// the catalogue does not have the path, every clause fails and says so.
     #[must_use]
     pub fn with_actuator(mut self, path: &str, values: impl IntoIterator<Item = Value>) -> Self {
         self.actuators.push(Probe { path: path.to_owned(), values: values.into_iter().collect() });

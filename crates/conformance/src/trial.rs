@@ -86,6 +86,35 @@ impl Trial {
         Self { subject, stage }
     }
 
+    /// A name that leads nowhere would make the suite try something else, and nobody would know.
+    pub(crate) fn names_what_there_is(&self) -> Result<(), Failure> {
+        let catalogue = self.car().catalogue();
+        let named = [("with_probe", &self.subject.probes), ("with_actuator", &self.subject.actuators)];
+        for (means, probes) in named {
+            for Probe { path, .. } in probes {
+                ensure!(
+                    catalogue.id(path).is_some(),
+                    "{means} names {path}, which is not in the vehicle's catalogue"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// A failure, with what it most likely comes from where nothing was ever said.
+    pub(crate) async fn hinted(&self, failure: Failure) -> Failure {
+        let ids: Vec<_> = self.car().catalogue().ids().collect();
+        let answers = self.within(PATIENCE, self.car().get(Get::of(&ids))).await;
+        let Some(Ok(answers)) = answers else { return failure };
+        let silent = answers.iter().flatten().all(|point| matches!(point.state, State::NeverSet));
+        if !silent || ids.is_empty() {
+            return failure;
+        }
+        Failure::new(format!(
+            "{failure} (no signal has ever been set: is the driver spawned on the stage, and does its source answer?)"
+        ))
+    }
+
     pub(crate) fn car(&self) -> &dyn Vehicle {
         self.subject.vehicle.as_ref()
     }

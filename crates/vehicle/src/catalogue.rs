@@ -35,19 +35,31 @@ pub struct SignalId {
 }
 
 /// What holds for a vehicle as a whole.
+///
+/// `Facts::default()` is right for a live link whose actuators report where they are; its values stand at the fields. Another vehicle changes
+/// the fields that differ, one by one:
+///
+/// ```
+/// use coachwork_vehicle::{Facts, TimeBase};
+///
+/// let mut facts = Facts::default();
+/// facts.back_pressure = true;
+/// facts.time = TimeBase::Unknown;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Facts {
-    /// How far a receipt goes.
+    /// How far a receipt goes. By default to [`Receipts::Confirmed`].
     pub receipts: Receipts,
-    /// Whether subscriptions with [`Overflow::Block`](crate::Overflow::Block) hold the source back; where not, they are refused.
+    /// Whether subscriptions with [`Overflow::Block`](crate::Overflow::Block) hold the source back; where not, they are refused. A vehicle
+    /// that promises it gives its board what it hears with [`feed`](crate::Board::feed). By default not.
     pub back_pressure: bool,
-    /// Whether a batch `get` sees one moment: never half of what its source reported together.
+    /// Whether a batch `get` sees one moment: never half of what its source reported together. By default so.
     pub snapshots: bool,
     /// Whether the source reports a signal only when it changes. Then a present value that equals what was asked
-    /// confirms a receipt at once; otherwise only an observation after the request does.
+    /// confirms a receipt at once; otherwise only an observation after the request does. By default not.
     pub reports_changes_only: bool,
-    /// What the timestamps of datapoints count from.
+    /// What the times at the source, [`Datapoint::source`](crate::Datapoint::source), count from. By default from [`TimeBase::Utc`].
     pub time: TimeBase,
 }
 
@@ -60,7 +72,7 @@ pub enum Receipts {
     Accepted,
 }
 
-/// What timestamps count from.
+/// What the times at a source count from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TimeBase {
     /// 1970 in UTC.

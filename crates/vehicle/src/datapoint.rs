@@ -15,9 +15,10 @@ use crate::value::Value;
 pub struct Datapoint {
     /// What is known of it.
     pub state: State,
-    /// When the source saw it so. For a signal that was never set: when its board began.
+    /// When the source saw it so, on the source's time, which may be that of a log ([`Facts::time`](crate::Facts::time)). For a signal that
+    /// was never set: when its board began.
     pub source: Timestamp,
-    /// When this side of the last link received it.
+    /// When this side of the last link received it, on the clock of the vehicle.
     pub received: Timestamp,
 }
 

@@ -9,6 +9,9 @@ use crate::error::Error;
 /// The running half of a backend: it reads the link and publishes to the board, until the link ends or the vehicle is dropped.
 ///
 /// Spawn it on any executor. When it ends, the vehicle's signals are not available, with the reason; `Err` says why it failed.
+///
+/// The loop holds a clone of the board, so it ends by itself only where it is told that the vehicle is gone: by the end of its queue of
+/// requests, or where there is none, by a channel whose other end the vehicle holds.
 #[must_use = "a driver does nothing unless it is polled or spawned"]
 pub struct Driver(Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>);
 

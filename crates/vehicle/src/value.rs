@@ -150,6 +150,28 @@ impl DataType {
         };
         coerced.ok_or(TypeError { value, wanted: self })
     }
+
+    /// The value that a word stands for, as a line of text, a table or a service writes it: what `Display` of a [`Value`] gives, and what
+    /// says the same (`3.0` for an integer, `1e3`). White space around it is not trimmed.
+    ///
+    /// ```
+    /// use coachwork_vehicle::{DataType, Value};
+    ///
+    /// assert_eq!(DataType::FLOAT.parse_value("50.5"), Ok(Value::Float(50.5)));
+    /// assert_eq!(DataType::UINT8.parse_value("3.0"), Ok(Value::Uint(3)));
+    /// assert_eq!(DataType::BOOLEAN.parse_value("true"), Ok(Value::Bool(true)));
+    /// assert_eq!(DataType::UINT8.parse_value("256").unwrap_err().to_string(), "256 is not a value of type uint8");
+    /// ```
+    ///
+    /// # Errors
+    /// [`TypeError`], with the word as its value, where it is no value of this type or is outside of it. Arrays and structs have no such form.
+    pub fn parse_value(self, word: &str) -> Result<Value, TypeError> {
+        let parsed = match self {
+            Self::Scalar(scalar) => parse_scalar(scalar, word),
+            Self::Array(_) => None,
+        };
+        parsed.ok_or_else(|| TypeError { value: word.into(), wanted: self })
+    }
 }
 
 impl fmt::Display for DataType {
@@ -329,6 +351,30 @@ fn coerce_scalar(scalar: ScalarType, value: &Value) -> Option<Value> {
     }
 }
 
+fn parse_scalar(scalar: ScalarType, word: &str) -> Option<Value> {
+    // A number with digits is finite: one that is too large for a float would be read as infinite.
+    let finite_as_written = |finite: bool| finite || !word.bytes().any(|byte| byte.is_ascii_digit());
+    let value = match scalar {
+        ScalarType::Boolean => Value::Bool(word.parse().ok()?),
+        ScalarType::String => Value::from(word),
+        ScalarType::Struct => return None,
+        ScalarType::Float => {
+            Value::Float(word.parse().ok().filter(|number: &f32| finite_as_written(number.is_finite()))?)
+        }
+        ScalarType::Double => {
+            Value::Double(word.parse().ok().filter(|number: &f64| finite_as_written(number.is_finite()))?)
+        }
+        _ => {
+            let exact = word.parse().map(Value::Int).or_else(|_| word.parse().map(Value::Uint));
+            // Up to here every whole number has a double of its own.
+            let written_as_float =
+                || word.parse().ok().filter(|number: &f64| number.abs() < 9e15).map(Value::Double);
+            exact.ok().or_else(written_as_float)?
+        }
+    };
+    coerce_scalar(scalar, &value)
+}
+
 /// The nearest float; `None` where a finite number would become infinite.
 #[expect(
     clippy::cast_possible_truncation,
@@ -492,7 +538,53 @@ mod tests {
         assert!("uint8[][]".parse::<DataType>().is_err());
     }
 
+    #[test]
+    fn words_are_values_of_a_type() {
+        let parsed =
+            |data_type: DataType, word: &str| data_type.parse_value(word).map_err(|why| why.to_string());
+        assert_eq!(parsed(DataType::UINT64, "18446744073709551615"), Ok(Value::Uint(u64::MAX)));
+        assert_eq!(parsed(DataType::INT64, "-9223372036854775808"), Ok(Value::Int(i64::MIN)));
+        assert_eq!(parsed(DataType::INT8, "-3.0"), Ok(Value::Int(-3)));
+        assert_eq!(parsed(DataType::UINT16, "1e3"), Ok(Value::Uint(1000)));
+        assert_eq!(parsed(DataType::DOUBLE, "-inf"), Ok(Value::Double(f64::NEG_INFINITY)));
+        assert_eq!(parsed(DataType::STRING, " 1 "), Ok(Value::from(" 1 ")));
+        for (data_type, word) in [
+            (DataType::INT8, "3.5"),
+            (DataType::INT8, "128"),
+            (DataType::INT8, ""),
+            (DataType::INT8, " 3"),
+            (DataType::UINT64, "9007199254740993.0"),
+            (DataType::FLOAT, "1e39"),
+            (DataType::DOUBLE, "1e309"),
+            (DataType::DOUBLE, "fast"),
+            (DataType::BOOLEAN, "1"),
+            (DataType::STRUCT, "a"),
+            (DataType::Array(ScalarType::String), "a"),
+        ] {
+            assert_eq!(parsed(data_type, word), Err(format!("{word} is not a value of type {data_type}")));
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_is_displayed_parses_to_the_same(number in any::<i64>(), bits in any::<u64>(), text in ".*", scalar in proptest::sample::select(&ScalarType::ALL[..])) {
+            let float = f64::from_bits(bits);
+            for value in [Value::Int(number), Value::Uint(bits), Value::Double(float), Value::Bool(bits % 2 == 0), Value::from(&*text)] {
+                if let Ok(value) = DataType::Scalar(scalar).coerce(value) {
+                    let parsed = DataType::Scalar(scalar).parse_value(&value.to_string());
+                    prop_assert!(parsed.as_ref().is_ok_and(|parsed| parsed.same(&value)), "{value}: {parsed:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn any_word_is_a_value_of_the_type_or_named_in_the_error(word in ".*|[-+]?[0-9]{1,25}([.][0-9]{0,3})?(e[0-9]{1,3})?", scalar in proptest::sample::select(&ScalarType::ALL[..])) {
+            match DataType::Scalar(scalar).parse_value(&word) {
+                Ok(value) => prop_assert!(value.is(DataType::Scalar(scalar))),
+                Err(why) => prop_assert_eq!(why.value, Value::from(&*word)),
+            }
+        }
+
         #[test]
         fn coerced_values_are_of_the_type_and_say_the_same(number in any::<i64>(), scalar in proptest::sample::select(&ScalarType::ALL[..])) {
             if let Ok(value) = DataType::Scalar(scalar).coerce(Value::Int(number)) {

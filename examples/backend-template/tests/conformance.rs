@@ -4,8 +4,10 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use coachwork::{Error, ErrorKind, State, Value};
+use coachwork::{Error, ErrorKind, ManualClock, State, Value, VehicleExt};
 use coachwork_conformance::{Stage, Subject};
+use futures::FutureExt;
+use futures::executor::block_on;
 use my_vehicle::{Link, MyVehicle, Report};
 
 /// A car that is not there: what it has said and was not asked for yet, or no link to it.
@@ -55,3 +57,19 @@ async fn my_car(stage: Stage) -> Subject {
 }
 
 coachwork_conformance::vehicle!(my_car);
+
+/// What the suite cannot know: what your car says in its own words. The clock stands still until you move it.
+#[test]
+fn a_lost_link_is_told() {
+    let (link, clock) = (Pretended::default(), ManualClock::default());
+    let (car, mut driver) = MyVehicle::new(link.clone(), Arc::new(clock.clone())).unwrap();
+    link.0.lock().unwrap().said.push(vec![("Vehicle.Speed".to_owned(), State::Valid(Value::Double(50.5)))]);
+    // One poll of the driver is one round of its loop.
+    assert!((&mut driver).now_or_never().is_none());
+    let speed = || block_on(car.read_path("Vehicle.Speed")).unwrap().state.to_string();
+    assert_eq!(speed(), "50.5");
+    link.0.lock().unwrap().lost = true;
+    clock.advance(std::time::Duration::from_secs(1));
+    assert!((&mut driver).now_or_never().is_none());
+    assert_eq!(speed(), "not available: the car does not answer");
+}

@@ -10,8 +10,7 @@ use async_trait::async_trait;
 use coachwork::transport::{CloseReason, Connection, ConnectionExt, Message};
 use coachwork::{
     Board, Catalogue, Clock, Command, DataType, Datapoint, Driver, Each, Entry, Error, ErrorKind, Facts, Get,
-    Reason, ReasonKind, Receipt, Request, ScalarType, SignalId, State, Subscribe, Subscription, Value,
-    Vehicle,
+    Reason, ReasonKind, Receipt, Request, State, Subscribe, Subscription, Value, Vehicle,
 };
 use futures::channel::mpsc;
 use futures::{FutureExt, StreamExt};
@@ -110,22 +109,17 @@ fn hear(board: &Board, message: &Message) {
     let (catalogue, now) = (board.catalogue(), board.clock().now());
     let text = String::from_utf8_lossy(message.data());
     let Some((path, word)) = text.trim().split_once('=') else { return };
-    let Some(signal) = catalogue.id(path) else { return };
-    let state = understood(&catalogue, signal, word).unwrap_or_else(|| {
-        State::Error(Reason::because(ReasonKind::Malformed, format!("the line says {word:?}")))
-    });
-    let published = board.publish(&[(signal, Datapoint::new(state, now))]);
+    let Ok(signal) = catalogue.resolve(path) else { return };
+    let Ok(entry) = catalogue.entry(signal) else { return };
+    let published = board.publish(&[(signal, Datapoint::new(understood(entry, word), now))]);
     debug_assert!(published.is_ok(), "the id and the type are the catalogue's");
 }
 
-/// The state that a word stands for, in the signal's type.
-fn understood(catalogue: &Catalogue, signal: SignalId, word: &str) -> Option<State> {
-    let data_type = catalogue.entry(signal).ok()?.data_type();
-    let value = match (word, data_type.scalar()) {
-        ("-", _) => return Some(State::NotAvailable(Reason::new(ReasonKind::Source))),
-        (_, ScalarType::Boolean) => Value::Bool(word.parse().ok()?),
-        (_, ScalarType::String) => Value::from(word),
-        _ => Value::Double(word.parse().ok()?),
-    };
-    data_type.coerce(value).ok().map(State::Valid)
+/// The state that a word stands for, in the type of the signal.
+fn understood(entry: &Entry, word: &str) -> State {
+    match entry.data_type().parse_value(word) {
+        _ if word == "-" => State::NotAvailable(Reason::new(ReasonKind::Source)),
+        Ok(value) => State::Valid(value),
+        Err(why) => State::Error(Reason::because(ReasonKind::Malformed, why.to_string())),
+    }
 }

@@ -60,7 +60,7 @@ fn a_lost_line_and_bad_words_are_told() {
         }
         assert!((&mut driver).now_or_never().is_none());
         let speed = car.read_path("Vehicle.Speed").await.unwrap();
-        assert_eq!(speed.state.to_string(), "error: the line says \"fast\"");
+        assert_eq!(speed.state.to_string(), "error: fast is not a value of type float");
         drop(far);
         assert!(driver.await.is_err());
         assert!(matches!(car.read_path("Vehicle.Speed").await.unwrap().state, State::NotAvailable(_)));
@@ -81,6 +81,7 @@ fn the_page_shows_this_code() {
         include_str!("conformance.rs"),
         include_str!("../../log-vehicle/src/lib.rs"),
         include_str!("../../web-vehicle/src/lib.rs"),
+        include_str!("../../web-vehicle/tests/conformance.rs"),
     ];
     let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     for block in code(proof) {

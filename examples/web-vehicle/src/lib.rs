@@ -1,76 +1,82 @@
-//! A car behind a web service that has to be asked: `GET /signals?since=7` tells what is new, `PUT /signals/Vehicle.X` moves something.
+//! A car behind a small web service: `GET /values` answers with lines `name=value`, `POST /set` takes one such line.
 //!
 //! *Invariant:* one request is under way at a time; while the service does not answer, nothing is available, and says why.
-//! *Next:* `tests/conformance.rs` (the proof, and such a service).
+//! *Next:* `http.rs` (a question and its answer), `tests/conformance.rs` (the proof, and such a service).
+
+mod http;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use coachwork::{
     Board, Catalogue, Clock, Command, DataType, Datapoint, Driver, Each, Entry, Error, ErrorKind, Facts, Get,
-    Outcome, Reason, ReasonKind, Receipt, Refusal, RefusalKind, Request, ScalarType, SignalId, State,
-    Subscribe, Subscription, Value, Vehicle,
+    Outcome, Reason, ReasonKind, Receipt, Refusal, RefusalKind, Request, SignalId, State, Subscribe,
+    Subscription, Value, Vehicle,
 };
 use futures::StreamExt;
 use futures::channel::mpsc;
 use futures::future::{Either, select};
 
+use crate::http::Answer;
+
 /// How long after one answer the service is asked again.
-const EVERY: Duration = Duration::from_millis(50);
+const EVERY: Duration = Duration::from_millis(200);
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many requests may wait for their turn.
 const WAITING: usize = 16;
 
-/// The answer of a web service: its status and its body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// 200 where it did what was asked.
-    pub status: u16,
-    /// What it says.
-    pub body: String,
-}
-
-/// Any HTTP client: over it, this crate needs no other.
-#[async_trait]
-pub trait Web: Send + 'static {
-    /// Does one request. `Err` where no answer came.
-    async fn request(&mut self, method: &str, target: &str, body: &str) -> Result<Answer, Error>;
-}
+/// What the service says where it has no value.
+const UNAVAILABLE: &str = "unavailable";
 
 /// The car as an app sees it.
 #[derive(Debug)]
 pub struct WebVehicle {
+    address: SocketAddr,
     board: Board,
     requests: Mutex<mpsc::Sender<Command>>,
 }
 
-fn catalogue() -> Result<Catalogue, Error> {
-    let entries = [
-        Entry::sensor("Vehicle.Speed", DataType::FLOAT)
-            .with_unit("km/h")
-            .with_stale_after(Duration::from_secs(2)),
-        Entry::sensor("Vehicle.Powertrain.TractionBattery.StateOfCharge.Displayed", DataType::FLOAT)
-            .with_unit("percent"),
-        Entry::sensor("Vehicle.Cabin.Door.Row1.DriverSide.IsOpen", DataType::BOOLEAN),
-        Entry::actuator("Vehicle.Cabin.HVAC.Station.Row1.Driver.Temperature", DataType::INT8)
-            .with_unit("Celsius")
-            .with_range(Value::Int(15), Value::Int(30)),
-    ];
-    Catalogue::new(entries, Facts::default()).map_err(|why| Error::new(ErrorKind::Invalid, why.to_string()))
+/// What the car has, each with the name that the service gives it.
+fn signals() -> [(&'static str, Entry); 4] {
+    [
+        (
+            "speed",
+            Entry::sensor("Vehicle.Speed", DataType::FLOAT)
+                .with_unit("km/h")
+                .with_stale_after(Duration::from_secs(2)),
+        ),
+        ("range", Entry::sensor("Vehicle.Powertrain.Range", DataType::UINT32).with_unit("m")),
+        ("door_fl", Entry::sensor("Vehicle.Cabin.Door.Row1.DriverSide.IsOpen", DataType::BOOLEAN)),
+        (
+            "seat_heat",
+            Entry::actuator("Vehicle.Cabin.Seat.Row1.DriverSide.HeatingCooling", DataType::INT8)
+                .with_unit("percent")
+                .with_range(Value::Int(-100), Value::Int(100)),
+        ),
+    ]
 }
 
 impl WebVehicle {
-    /// The car behind this service, and the driver that asks it.
+    /// The car whose service listens at `address`, and the driver that asks it: spawn that one on a tokio runtime that does I/O.
     ///
     /// # Errors
     /// Where the catalogue contradicts itself.
-    pub fn new(web: impl Web, clock: Arc<dyn Clock>) -> Result<(Self, Driver), Error> {
-        let board = Board::new(catalogue()?, clock);
+    pub fn new(address: SocketAddr, clock: Arc<dyn Clock>) -> Result<(Self, Driver), Error> {
+        let catalogue = Catalogue::new(signals().map(|(_, entry)| entry), Facts::default())
+            .map_err(|why| Error::new(ErrorKind::Invalid, why.to_string()))?;
+        let name = |(name, entry): (_, Entry)| Ok((name, catalogue.resolve(entry.path().as_str())?));
+        let names = signals().into_iter().map(name).collect::<Result<_, Error>>()?;
+        let board = Board::new(catalogue, clock);
         let (requests, asked) = mpsc::channel(WAITING);
-        let driver = Driver::new(drive(web, asked, board.clone()));
-        Ok((Self { board, requests: Mutex::new(requests) }, driver))
+        let service = Service { address, names, board: board.clone() };
+        let driver = Driver::new(service.drive(asked));
+        Ok((Self { address, board, requests: Mutex::new(requests) }, driver))
     }
 
     fn send(&self, command: &Command) -> Result<(), Error> {
@@ -101,70 +107,90 @@ impl Vehicle for WebVehicle {
 
 impl fmt::Display for WebVehicle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the car behind the web service")
+        write!(f, "the car at {}", self.address)
     }
 }
 
-/// Asks for what is new and sends what waits, until the vehicle is dropped.
-async fn drive(mut web: impl Web, mut asked: mpsc::Receiver<Command>, board: Board) -> Result<(), Error> {
-    let clock = board.clock().clone();
-    let mut since = 0;
-    loop {
-        if let Err(lost) = poll(&mut web, &board, &mut since).await {
-            board.withdraw_all(&Reason::because(ReasonKind::Link, lost.to_string()));
-        }
-        let pause = clock.sleep_until(clock.monotonic().saturating_add(EVERY));
-        match select(pause, asked.next()).await {
-            Either::Left(_) => {}
-            Either::Right((Some(command), _)) => {
-                if let Some(refusal) = put(&mut web, &board, &command).await? {
-                    board.settle(&command, Outcome::Refused(refusal));
-                }
+/// The service, and what its names mean.
+struct Service {
+    address: SocketAddr,
+    names: Vec<(&'static str, SignalId)>,
+    board: Board,
+}
+
+impl Service {
+    /// Asks for the values and sends what waits, until the vehicle is dropped.
+    async fn drive(self, mut asked: mpsc::Receiver<Command>) -> Result<(), Error> {
+        let clock = self.board.clock().clone();
+        loop {
+            match self.ask("GET /values", "").await {
+                Ok(Answer { status: 200, body }) => self.hear(&body),
+                Ok(Answer { status, .. }) => self.lose(format!("the service answers {status}")),
+                Err(lost) => self.lose(lost.to_string()),
             }
-            Either::Right((None, _)) => return Ok(()),
+            let pause = clock.sleep_until(clock.monotonic().saturating_add(EVERY));
+            match select(pause, asked.next()).await {
+                Either::Left(_) => {}
+                Either::Right((Some(command), _)) => {
+                    if let Some(refusal) = self.put(&command).await {
+                        self.board.settle(&command, Outcome::Refused(refusal));
+                    }
+                }
+                Either::Right((None, _)) => return Ok(()),
+            }
         }
     }
-}
 
-/// Publishes what is new. The body is the next number, then a line for each moment: `path=word;path=word`.
-async fn poll(web: &mut impl Web, board: &Board, since: &mut u64) -> Result<(), Error> {
-    let answer = web.request("GET", &format!("/signals?since={since}"), "").await?;
-    let odd = || Error::new(ErrorKind::Protocol, format!("the service answers {}", answer.status));
-    let (next, moments) = answer.body.split_once('\n').filter(|_| answer.status == 200).ok_or_else(odd)?;
-    *since = next.parse().map_err(|_| odd())?;
-    for moment in moments.lines() {
-        let points: Vec<_> = moment.split(';').filter_map(|said| understood(board, said)).collect();
-        board.publish(&points)?;
+    fn lose(&self, why: String) {
+        self.board.withdraw_all(&Reason::because(ReasonKind::Link, why));
     }
-    Ok(())
-}
 
-/// Asks for one move; the refusal where it is refused. That it moved is seen at a later poll.
-async fn put(web: &mut impl Web, board: &Board, command: &Command) -> Result<Option<Refusal>, Error> {
-    let target = format!("/signals/{}", board.catalogue().path(command.signal)?);
-    Ok(match web.request("PUT", &target, &command.value.to_string()).await {
-        Ok(Answer { status: 200..300, .. }) => None,
-        Ok(Answer { status: 409, body }) => Some(Refusal::new(RefusalKind::Busy, body)),
-        Ok(Answer { status, body }) => Some(Refusal::new(RefusalKind::Other, format!("{status}: {body}"))),
-        Err(lost) => Some(Refusal::new(RefusalKind::Link, lost.to_string())),
-    })
-}
+    /// Publishes an answer as the one moment that it is.
+    fn hear(&self, body: &str) {
+        let now = self.board.clock().now();
+        let said = |name| body.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='));
+        let point = |&(name, signal)| (signal, Datapoint::new(self.state(signal, said(name)), now));
+        let points: Vec<_> = self.names.iter().map(point).collect();
+        let published = self.board.publish(&points);
+        debug_assert!(published.is_ok(), "the ids and the types are the catalogue's");
+    }
 
-/// The datapoint of `path=word`; the word `null` says that there is no value.
-fn understood(board: &Board, said: &str) -> Option<(SignalId, Datapoint)> {
-    let catalogue = board.catalogue();
-    let (path, word) = said.split_once('=')?;
-    let signal = catalogue.id(path)?;
-    let data_type = catalogue.entry(signal).ok()?.data_type();
-    let value = match data_type.scalar() {
-        ScalarType::Boolean => word.parse().ok().map(Value::Bool),
-        ScalarType::String => Some(Value::from(word)),
-        _ => word.parse().ok().map(Value::Double),
-    };
-    let state = match value.and_then(|value| data_type.coerce(value).ok()) {
-        _ if word == "null" => State::NotAvailable(Reason::new(ReasonKind::Source)),
-        Some(value) => State::Valid(value),
-        None => State::Error(Reason::because(ReasonKind::Malformed, format!("the service says {word:?}"))),
-    };
-    Some((signal, Datapoint::new(state, board.clock().now())))
+    /// The state that a word stands for, or that the lack of one does.
+    fn state(&self, signal: SignalId, word: Option<&str>) -> State {
+        let malformed = |why: String| State::Error(Reason::because(ReasonKind::Malformed, why));
+        match (word, self.board.catalogue().entry(signal)) {
+            (Some(UNAVAILABLE), _) => State::NotAvailable(Reason::new(ReasonKind::Source)),
+            (None, _) => {
+                State::NotAvailable(Reason::because(ReasonKind::Source, "the service does not mention it"))
+            }
+            (Some(word), Ok(entry)) => match entry.data_type().parse_value(word) {
+                Ok(value) => State::Valid(value),
+                Err(why) => malformed(why.to_string()),
+            },
+            (_, Err(why)) => malformed(why.to_string()),
+        }
+    }
+
+    /// Asks for one move; the refusal where it is refused. That it moved is seen in the next answer.
+    async fn put(&self, command: &Command) -> Option<Refusal> {
+        let (name, _) = self.names.iter().find(|(_, signal)| *signal == command.signal)?;
+        match self.ask("POST /set", &format!("{name}={}\n", command.value)).await {
+            Ok(Answer { status: 200, .. }) => None,
+            Ok(Answer { status: 409, body }) => Some(Refusal::new(RefusalKind::NotNow, body.trim())),
+            Ok(Answer { status, body }) => {
+                Some(Refusal::new(RefusalKind::Other, format!("{status}: {}", body.trim())))
+            }
+            Err(lost) => Some(Refusal::new(RefusalKind::Link, lost.to_string())),
+        }
+    }
+
+    /// Asks one thing and waits for the answer, for as long as the patience lasts.
+    async fn ask(&self, what: &str, body: &str) -> std::io::Result<Answer> {
+        let clock = self.board.clock();
+        let late = clock.sleep_until(clock.monotonic().saturating_add(PATIENCE));
+        match select(Box::pin(http::ask(self.address, what, body)), late).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => Err(std::io::Error::other("the service does not answer")),
+        }
+    }
 }

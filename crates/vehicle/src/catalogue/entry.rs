@@ -126,7 +126,8 @@ impl Entry {
         }
     }
 
-    /// Gives it a unit, by its VSS key.
+    /// Gives it a unit, by its VSS key (`km/h`, `percent`, `Celsius`). A key that VSS does not list is a unit of its own, which converts to no
+    /// other: to read or write the signal by a typed path of another unit is then an error.
     #[must_use]
     pub fn with_unit(self, key: &str) -> Self {
         Self { unit: Some(Unit::new(key)), ..self }
