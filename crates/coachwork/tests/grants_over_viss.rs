@@ -202,7 +202,7 @@ async fn a_token(listener: impl Listener, connector: impl Connector) {
     let end = peer.hear().await;
     assert_eq!((&end["action"], &end["subscriptionId"]), (&"subscription".into(), &subscription), "{end}");
     assert!(end["data"].is_null(), "{end}");
-    is_denied(&end, "the admission has ended");
+    is_refused(&end, "401", "the admission has ended");
     is_refused(&peer.ask(&get(RANGE), shown).await, "401", "the grant ended");
     stand.publish(398);
     peer.is_silent().await;

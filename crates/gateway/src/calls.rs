@@ -4,14 +4,16 @@
 //! *Next:* `door.rs` (whose view it is), `peer.rs` (which sends the answers).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use coachwork_transport::Ticket;
-use coachwork_transport::viss::{Answer, Call, Form, SetItem, Target, Trigger, Wanted};
+use coachwork_transport::viss::{Answer, Call, Form, SetItem, SubscriptionId, Target, Trigger, Wanted};
 use coachwork_vehicle::{
-    Catalogue, Credential, Each, Error, ErrorKind, Get, Operation, Outcome, Overflow, Receipt, Subscription,
-    Vehicle,
+    Catalogue, Credential, Datapoint, Each, Error, ErrorKind, Get, Operation, Outcome, Overflow, Reason,
+    ReasonKind, Receipt, Subscription, Timestamp, Vehicle,
 };
 
+use crate::capabilities;
 use crate::door::Pass;
 use crate::gateway::Shared;
 use crate::intake::deliver;
@@ -23,6 +25,8 @@ pub(crate) enum Done {
     /// To be answered with how far the receipts have come, which are followed afterwards.
     Set(Ticket, Each<Receipt>),
     Subscribed(Ticket, Box<Subscribed>),
+    /// A subscription whose right has ended was asked for again, by a newer one.
+    Renewed(SubscriptionId, Result<Box<Subscribed>, Error>),
     /// Metadata was answered: from now on the peer is told of newer catalogues.
     Described(Ticket, Answer, Arc<Pass>, Arc<Catalogue>),
     Settled(Ticket, usize, Outcome),
@@ -33,6 +37,21 @@ pub(crate) struct Subscribed {
     pub(crate) trigger: Option<Trigger>,
     pub(crate) refused: Vec<(String, Error)>,
     pub(crate) pass: Arc<Pass>,
+    pub(crate) wanted: Option<Arc<Wanted>>,
+}
+
+/// Asks for a subscription again, with what the peer has shown since.
+pub(crate) async fn renew(
+    shared: Arc<Shared>,
+    id: SubscriptionId,
+    credential: Credential,
+    wanted: Arc<Wanted>,
+) -> Done {
+    let again = async {
+        let pass = shared.door.admit(&credential).await?;
+        subscribe(pass, &wanted).await.map(Box::new)
+    };
+    Done::Renewed(id, again.await)
 }
 
 /// Does what was asked. Unsubscribing is the peer's own affair.
@@ -50,13 +69,28 @@ pub(crate) async fn perform(
         _ => Operation::Get,
     };
     let done = async {
-        let pass = shared.door.admit(&credential).await?;
+        let is_own = capabilities::is_meant(&call);
+        let pass = if is_own { shared.own()? } else { shared.door.admit(&credential).await? };
         match call {
+            Call::Capabilities => {
+                let capabilities = capabilities::of(&shared.options, shared.history.get().is_some());
+                Ok(Done::Answered(ticket, Answer::Capabilities(capabilities)))
+            }
+            Call::History { target, period } => {
+                let answer = history(&shared, &pass, &target, period).await?;
+                Ok(Done::Answered(ticket, answer))
+            }
             Call::Get(target) => get(&pass, &target).await.map(|answer| Done::Answered(ticket, answer)),
             Call::Metadata { target, generations } => {
                 let catalogue = pass.view.catalogue();
                 let metadata = shared.metadata.described(form, &catalogue, &target, generations)?;
-                Ok(Done::Described(ticket, Answer::Metadata(metadata), pass, catalogue))
+                let answer = Answer::Metadata(metadata);
+                // What the gateway itself can do does not change.
+                if is_own {
+                    Ok(Done::Answered(ticket, answer))
+                } else {
+                    Ok(Done::Described(ticket, answer, pass, catalogue))
+                }
             }
             Call::Set(items) => set(&shared, &pass, Holder::of(&credential, &pass, &from), items)
                 .await
@@ -90,6 +124,48 @@ async fn get(pass: &Pass, target: &Target) -> Result<Answer, Error> {
         (one.path, point)
     });
     Ok(Answer::Points(answer.collect()))
+}
+
+/// What was recorded, all or nothing: the rights to the present hold for the past.
+async fn history(shared: &Shared, pass: &Pass, target: &Target, period: Duration) -> Result<Answer, Error> {
+    let catalogue = pass.view.catalogue();
+    let found = target.resolve(&catalogue)?;
+    let mut signals = Vec::with_capacity(found.len());
+    for one in &found {
+        let signal = one.signal.clone()?;
+        catalogue.readable(signal)?;
+        signals.push(signal);
+    }
+    let nothing = || Error::new(ErrorKind::UnknownSignal, "nothing was recorded of it in this time");
+    let history = shared.history.get().ok_or_else(nothing)?;
+    let now = shared.clock.now();
+    let since = Timestamp::from_nanoseconds(
+        now.nanoseconds().saturating_sub(i64::try_from(period.as_nanos()).unwrap_or(i64::MAX)),
+    );
+    let at_most = shared.options.history;
+    let recorded = history.recall(&signals, since, at_most).await?;
+    if recorded.iter().map(Vec::len).sum::<usize>() > at_most {
+        let message = format!("more than {at_most} datapoints were recorded: ask for a shorter period");
+        return Err(Error::new(ErrorKind::Limit, message));
+    }
+    let present = pass.view.get(Get::of(&signals)).await?;
+    let mut answer = Vec::with_capacity(found.len());
+    let mut is_empty = true;
+    for ((one, present), mut points) in found.into_iter().zip(present).zip(recorded) {
+        // The present one is no history.
+        let present = present?;
+        if points.last().is_some_and(|last| last.source == present.source && last.value() == present.value())
+        {
+            points.pop();
+        }
+        is_empty &= points.is_empty();
+        if points.is_empty() {
+            let reason = Reason::because(ReasonKind::Source, "nothing was recorded of it in this time");
+            points.push(Datapoint::not_available(reason, now));
+        }
+        answer.push((one.path, points));
+    }
+    if is_empty { Err(nothing()) } else { Ok(Answer::History(answer)) }
 }
 
 async fn set(
@@ -150,5 +226,6 @@ async fn subscribe(pass: Arc<Pass>, wanted: &Wanted) -> Result<Subscribed, Error
     let subscription = pass.view.subscribe(wish).await?;
     let mut refused = resolved.refused;
     refused.extend(subscription.refused().map(|(path, error)| (path.to_owned(), error.clone())));
-    Ok(Subscribed { subscription, trigger: resolved.trigger, refused, pass })
+    let wanted = pass.may_end().then(|| Arc::new(wanted.clone()));
+    Ok(Subscribed { subscription, trigger: resolved.trigger, refused, pass, wanted })
 }

@@ -89,6 +89,15 @@ impl Door {
 }
 
 impl Pass {
+    /// A pass to what is open to everybody.
+    pub(crate) fn to_all(view: Arc<dyn Vehicle>) -> Self {
+        Self { view, until: None, number: 0 }
+    }
+
+    pub(crate) fn may_end(&self) -> bool {
+        self.until.is_some()
+    }
+
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
         self.until.is_some_and(|until| until <= now)
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use coachwork_transport::viss::{SubscriptionId, Trigger};
+use coachwork_transport::viss::{SubscriptionId, Trigger, Wanted};
 use coachwork_vehicle::{Event, Subscription};
 use futures_core::Stream;
 
@@ -23,6 +23,8 @@ pub(crate) struct Feed {
     pub(crate) trigger: Option<Trigger>,
     /// By whose right it stands.
     pub(crate) pass: Arc<Pass>,
+    /// What was asked, to be asked again by a newer right; kept where that right may end.
+    pub(crate) wanted: Option<Arc<Wanted>>,
 }
 
 pub(crate) struct Feeds {

@@ -10,13 +10,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use coachwork_transport::Listener;
-use coachwork_vehicle::{Admission, Clock, Driver};
+use coachwork_vehicle::{Admission, Clock, Driver, Error};
 use futures_util::future::{Either, select};
 
+use crate::capabilities;
 use crate::counters::{Counted, Counters};
-use crate::door::Door;
+use crate::door::{Door, Pass};
 use crate::drain::Drain;
 use crate::encoded::{Described, Events};
+use crate::history::History;
 use crate::inbox::Inbox;
 use crate::intake::Intake;
 use crate::keys::Keys;
@@ -43,8 +45,10 @@ pub(crate) struct Shared {
     /// How many connections came to stand: the number of the last.
     pub(crate) arrivals: AtomicU64,
     pub(crate) hosts: Hosts,
+    pub(crate) history: OnceLock<Arc<dyn History>>,
     observer: OnceLock<Arc<dyn Observer>>,
     pub(crate) intake: OnceLock<Intake>,
+    own: OnceLock<Arc<Pass>>,
 }
 
 impl Gateway {
@@ -62,8 +66,10 @@ impl Gateway {
             metadata: Described::default(),
             arrivals: AtomicU64::new(0),
             hosts: Hosts::default(),
+            history: OnceLock::new(),
             observer: OnceLock::new(),
             intake: OnceLock::new(),
+            own: OnceLock::new(),
         }))
     }
 
@@ -78,6 +84,13 @@ impl Gateway {
     #[must_use]
     pub fn storing(self, inbox: Arc<dyn Inbox>) -> Self {
         let _ = self.0.intake.set(Intake::new(inbox));
+        self
+    }
+
+    /// The same gateway, which answers the filter `history` from a recording. The first one stays; say so before anybody is served.
+    #[must_use]
+    pub fn remembering(self, history: Arc<dyn History>) -> Self {
+        let _ = self.0.history.set(history);
         self
     }
 
@@ -107,6 +120,15 @@ impl Shared {
         if let Some(observer) = self.observer.get() {
             observer.happened(what);
         }
+    }
+
+    /// The pass to the gateway's own signals, which say what it can do.
+    pub(crate) fn own(&self) -> Result<Arc<Pass>, Error> {
+        if let Some(own) = self.own.get() {
+            return Ok(own.clone());
+        }
+        let tree = capabilities::tree(&self.options, self.history.get().is_some(), &self.clock)?;
+        Ok(self.own.get_or_init(|| Arc::new(Pass::to_all(Arc::new(tree)))).clone())
     }
 
     /// What `work` yields, or `None` when it takes longer.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use coachwork_transport::Limits;
 
+use crate::capabilities::Protocol;
+
 /// What a gateway allows. Start from `Options::default()` and change what should differ.
 ///
 /// ```
@@ -39,6 +41,10 @@ pub struct Options {
     /// How many bytes of messages are written for one connection in a second; what is above waits, and its subscriptions keep to their
     /// bounds meanwhile. Default no limit.
     pub bytes_out: Option<u64>,
+    /// How many datapoints an answer to the filter `history` may have. Default 10,000.
+    pub history: usize,
+    /// The ways to reach this gateway, which it tells its peers under `Server.Support.Protocol`. Default none.
+    pub protocols: Vec<Protocol>,
     /// What becomes of a peer that is too slow for its queue. Default [`SlowPeers::Conflate`].
     pub slow_peers: SlowPeers,
     /// Whether peers may come over links that others can read or change. Default no: such a peer is turned away with a word.
@@ -72,6 +78,8 @@ impl Default for Options {
             admissions: 1024,
             bytes_in: Some(16 * 1024 * 1024),
             bytes_out: None,
+            history: 10_000,
+            protocols: Vec::new(),
             slow_peers: SlowPeers::Conflate,
             plain_links: false,
         }

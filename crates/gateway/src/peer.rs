@@ -19,14 +19,14 @@ use coachwork_transport::{
     TransportError,
 };
 use coachwork_vehicle::{
-    Catalogue, Credential, Datapoint, Each, ErrorKind, Event, Monotonic, Permission, Reason, ReasonKind,
-    Receipt, SignalId, Sleep, Stage, Vehicle,
+    Catalogue, Credential, Datapoint, Each, Error, ErrorKind, Event, Monotonic, Permission, Reason,
+    ReasonKind, Receipt, SignalId, Sleep, Stage, Vehicle,
 };
 use event_listener::EventListener;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use crate::calls::{Done, Subscribed, perform};
+use crate::calls::{Done, Subscribed, perform, renew};
 use crate::door::Pass;
 use crate::feeds::{Feed, Feeds};
 use crate::gateway::Shared;
@@ -277,13 +277,14 @@ impl Peer {
             Done::Subscribed(ticket, made) => {
                 // One that nobody waits for any more is dropped here, and so ends.
                 let Some(id) = self.session.subscription(ticket) else { return };
-                let Subscribed { subscription, trigger, refused, pass } = *made;
+                let Subscribed { subscription, trigger, refused, pass, wanted } = *made;
                 if self.answer(ticket, &Answer::Subscribed { refused }, now) {
                     let over_at = pass.over_at(self.shared.clock.as_ref());
                     self.over_at = [self.over_at, over_at].into_iter().flatten().min();
-                    self.feeds.insert(id, Feed { subscription, trigger, pass });
+                    self.feeds.insert(id, Feed { subscription, trigger, pass, wanted });
                 }
             }
+            Done::Renewed(id, made) => self.renewed(id, made, now),
             Done::Described(ticket, answer, pass, catalogue) => {
                 self.answer(ticket, &answer, now);
                 if self.session.form().additions {
@@ -314,6 +315,36 @@ impl Peer {
                     .push(Box::pin(async move { Done::Settled(ticket, index, receipt.outcome().await) }));
             }
         }
+    }
+
+    /// A subscription goes on by a newer right, or ends with the old one.
+    fn renewed(&mut self, id: SubscriptionId, made: Result<Box<Subscribed>, Error>, now: Moment) {
+        // It may have been given up meanwhile.
+        if !self.session.has_subscription(&id) {
+            return;
+        }
+        let form = self.session.form();
+        let made = match made {
+            Ok(made) if !made.pass.is_over(now.time) => *made,
+            _ => return self.events.push_back((id, EncodedEvent::expired(form, now.time))),
+        };
+        self.shared.tell(&Happened::Renewed { connection: self.number });
+        let Subscribed { subscription, trigger, refused, pass, wanted } = made;
+        let catalogue = subscription.catalogue().clone();
+        let gone = refused.iter().filter(|(_, error)| error.kind() == ErrorKind::Denied).filter_map(
+            |(path, error)| {
+                let why = Reason::because(ReasonKind::Denied, error.message());
+                Some((catalogue.id(path)?, Permission::Denied(why)))
+            },
+        );
+        let gone: Vec<_> = gone.collect();
+        if !gone.is_empty() {
+            let event = EncodedEvent::new(form, &Event::Access(gone), &catalogue, now.time);
+            self.events.extend(event.map(|event| (id.clone(), event)));
+        }
+        let over_at = pass.over_at(self.shared.clock.as_ref());
+        self.over_at = [self.over_at, over_at].into_iter().flatten().min();
+        self.feeds.insert(id, Feed { subscription, trigger, pass, wanted });
     }
 
     fn watch(&mut self, pass: Arc<Pass>, catalogue: Arc<Catalogue>) {
@@ -429,11 +460,18 @@ impl Peer {
     fn end_what_is_over(&mut self, now: Moment) {
         let over = self.feeds.iter().filter(|(_, feed)| feed.pass.is_over(now.time));
         let over: Vec<_> = over.map(|(id, _)| id.clone()).collect();
+        let additions = self.session.form().additions;
         for id in over {
-            let reason = Reason::because(ReasonKind::Denied, "the admission has ended");
-            let ended = EncodedEvent::ended(self.session.form(), &reason, now.time);
-            self.forget(&id);
-            self.events.push_back((id, ended));
+            let feed = self.feeds.remove(&id);
+            self.events.retain(|(other, _)| *other != id);
+            // In pure VISS a token is good for its request. Otherwise the peer may have shown a newer one since.
+            match feed.and_then(|feed| feed.wanted).filter(|_| additions) {
+                Some(wanted) => {
+                    let credential = self.session.credential().clone();
+                    self.work.push(Box::pin(renew(self.shared.clone(), id, credential, wanted)));
+                }
+                None => self.events.push_back((id, EncodedEvent::expired(self.session.form(), now.time))),
+            }
         }
         let clock = self.shared.clock.as_ref();
         self.over_at = self.feeds.iter().filter_map(|(_, feed)| feed.pass.over_at(clock)).min();

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use coachwork_vehicle::{Credential, Error, ErrorKind, Monotonic, Outcome, Stage};
+use coachwork_vehicle::{Credential, Error, ErrorKind, Monotonic, Operation, Outcome, Stage};
 
 use super::{Moment, Ticket};
 use crate::limits::Limits;
@@ -83,12 +83,16 @@ struct Open {
     action: &'static str,
     deadline: Monotonic,
     kind: Kind,
+    /// Whether the peer has shown something to be let in with.
+    shown: bool,
 }
 
 #[derive(Debug)]
 enum Kind {
     Get { single: bool },
     Metadata,
+    History { single: bool },
+    Capabilities,
     Set { items: usize },
     Subscribe(SubscriptionId),
     Unsubscribe(SubscriptionId),
@@ -154,9 +158,23 @@ impl ServerSession {
             ts: now.time,
         };
         Some(match (open.kind, answer) {
-            (_, Answer::Failed(error)) => envelope.error(error),
-            (Kind::Get { single }, Answer::Points(points)) => envelope.points(points, single),
-            (Kind::Metadata, Answer::Metadata(metadata)) => envelope.metadata(metadata),
+            (_, Answer::Failed(error)) => {
+                let missing = self.form.dialect == Dialect::V2
+                    && !open.shown
+                    && error.kind() == ErrorKind::Denied
+                    && error.operation() == Some(Operation::Admit);
+                if missing { envelope.error_as(error, (401, "missing_token")) } else { envelope.error(error) }
+            }
+            (Kind::Get { single }, Answer::Points(points)) => {
+                self.limits.answer(&envelope, envelope.points(points, single))
+            }
+            (Kind::Metadata, Answer::Metadata(metadata)) => {
+                self.limits.answer(&envelope, envelope.metadata(metadata))
+            }
+            (Kind::History { single }, Answer::History(recorded)) => {
+                self.limits.answer(&envelope, envelope.history(recorded, single))
+            }
+            (Kind::Capabilities, Answer::Capabilities(capabilities)) => envelope.capabilities(capabilities),
             (Kind::Set { items }, Answer::Set(receipts)) if receipts.len() == items => {
                 let settled: Vec<_> =
                     receipts.iter().map(|receipt| !matches!(receipt, Ok(Stage::Accepted))).collect();
@@ -201,6 +219,11 @@ impl ServerSession {
             return self.subscriptions.remove(subscription).map(|head| head.bytes().clone());
         }
         self.subscriptions.get(subscription).map(|head| head.bytes().clone())
+    }
+
+    /// Whether a subscription stands.
+    pub fn has_subscription(&self, subscription: &SubscriptionId) -> bool {
+        self.subscriptions.contains_key(subscription)
     }
 
     /// The message that tells how a receipt was settled, in its place among the items of its request. `None` where it was settled
@@ -300,6 +323,8 @@ impl ServerSession {
         let kind = match &call {
             Call::Get(target) => Kind::Get { single: target.is_single() },
             Call::Metadata { .. } => Kind::Metadata,
+            Call::History { target, .. } => Kind::History { single: target.is_single() },
+            Call::Capabilities => Kind::Capabilities,
             Call::Set(items) => {
                 let pending = self.open.values().map(|open| match open.kind {
                     Kind::Set { items } => items,
@@ -345,8 +370,14 @@ impl ServerSession {
         let id: Arc<str> = id.into();
         self.ids.insert(id.clone());
         let deadline = now.monotonic.saturating_add(self.limits.request_time);
-        self.open.insert(ticket, Open { id, action: call.action(), deadline, kind });
+        let shown = credential != Credential::None;
+        self.open.insert(ticket, Open { id, action: call.action(), deadline, kind, shown });
         Ok(Received::Call { ticket, credential, call })
+    }
+
+    /// What the peer has shown for this connection: its last token, or what the link proves.
+    pub fn credential(&self) -> &Credential {
+        &self.credential
     }
 
     fn close(&mut self, ticket: Ticket) -> Option<Open> {
@@ -365,5 +396,20 @@ impl ServerSession {
         };
         let reply = envelope.error(&bad.error);
         Received::Refused { reply, action: bad.action.unwrap_or("none"), kind: bad.error.kind() }
+    }
+}
+
+impl Limits {
+    /// An answer that is larger than a message may be is an error in its place, and the connection lives on.
+    fn answer(&self, envelope: &Envelope<'_>, answer: Bytes) -> Bytes {
+        if answer.len() <= self.message {
+            return answer;
+        }
+        let message = format!(
+            "the answer has {} bytes, above the limit of {}: ask for less",
+            answer.len(),
+            self.message
+        );
+        envelope.error(&Error::new(ErrorKind::Limit, message))
     }
 }

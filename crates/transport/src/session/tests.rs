@@ -437,7 +437,7 @@ fn pure_events_say_what_viss_can_say() {
     assert!(ended.ends());
     assert_eq!(
         ended.body(),
-        r#","error":{"number":401,"reason":"invalid_token","message":"the right to it was withdrawn"},"ts":"2023-11-14T22:13:20Z"}"#
+        r#","error":{"number":403,"reason":"forbidden_request","message":"the right to it was withdrawn"},"ts":"2023-11-14T22:13:20Z"}"#
     );
 }
 

@@ -8,11 +8,12 @@ use coachwork_vehicle::{
     Datapoint, Error, ErrorKind, Outcome, Refusal, RefusalKind, Stage, State, Timestamp,
 };
 
+use super::capabilities::Capabilities;
 use super::dialect::Form;
-use super::error::write_error;
+use super::error::{write_error, write_error_as};
 use super::json::Json;
 use super::metadata::EncodedMetadata;
-use super::point::write_item;
+use super::point::{write_item, write_recorded};
 use super::request::ADDITIONS;
 
 /// What is answered to a request.
@@ -23,6 +24,10 @@ pub enum Answer {
     Points(Vec<(String, Result<Datapoint, Error>)>),
     /// To a request for metadata.
     Metadata(EncodedMetadata),
+    /// To a request for history: each path with what was recorded, the oldest first.
+    History(Vec<(String, Vec<Datapoint>)>),
+    /// To a request of version 2 for what the server can do.
+    Capabilities(Capabilities),
     /// To a set: how far each item has come, in the order of the request.
     Set(Vec<Result<Stage, Error>>),
     /// To a subscribe: the subscription stands. The paths that it does not cover at present, with the reason; with an error of
@@ -73,6 +78,35 @@ impl Envelope<'_> {
     pub(crate) fn error(&self, error: &Error) -> Bytes {
         let mut json = self.open();
         write_error(json.key("error"), error, self.form);
+        self.close(json)
+    }
+
+    /// An error in the words of a row of the table that it alone does not tell.
+    pub(crate) fn error_as(&self, error: &Error, row: (u16, &'static str)) -> Bytes {
+        let mut json = self.open();
+        write_error_as(json.key("error"), error, self.form, row);
+        self.close(json)
+    }
+
+    /// What was recorded; `single` as below.
+    pub(crate) fn history(&self, recorded: &[(String, Vec<Datapoint>)], single: bool) -> Bytes {
+        let mut json = self.open();
+        json.key("data");
+        if !single {
+            json.open(b'[');
+        }
+        for (path, points) in recorded {
+            write_recorded(&mut json, path, points, self.form);
+        }
+        if !single {
+            json.close(b']');
+        }
+        self.close(json)
+    }
+
+    pub(crate) fn capabilities(&self, capabilities: &Capabilities) -> Bytes {
+        let mut json = self.open();
+        capabilities.write(json.key("metadata"));
         self.close(json)
     }
 

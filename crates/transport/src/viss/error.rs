@@ -47,6 +47,8 @@ const KINDS: [(&str, ErrorKind); 14] = [
 /// Number and reason of an error, from the table of the dialect.
 pub(crate) fn status(error: &Error, dialect: Dialect) -> (u16, &'static str) {
     let three = match error.kind() {
+        // A feature that is no capability of this server; version 2 has no row for that.
+        ErrorKind::Unsupported if dialect == Dialect::V3 => (404, "unavailable_data"),
         ErrorKind::Invalid | ErrorKind::Unsupported => (400, "bad_request"),
         ErrorKind::WrongType | ErrorKind::OutOfRange | ErrorKind::NotActuator | ErrorKind::Conflict => {
             (400, "invalid_data")
@@ -61,7 +63,6 @@ pub(crate) fn status(error: &Error, dialect: Dialect) -> (u16, &'static str) {
     };
     match (dialect, three.0) {
         // Version 2 has fewer rows.
-        (Dialect::V2, 403) => (401, "invalid_token"),
         (Dialect::V2, 429 | 502 | 504) => (503, "service_unavailable"),
         _ => three,
     }
@@ -69,7 +70,16 @@ pub(crate) fn status(error: &Error, dialect: Dialect) -> (u16, &'static str) {
 
 /// Writes the value of an `error` member.
 pub(crate) fn write_error(json: &mut Json, error: &Error, form: Form) {
-    let (number, reason) = status(error, form.dialect);
+    write_error_as(json, error, form, status(error, form.dialect));
+}
+
+/// The same in the words of a row of the table that the error alone does not tell.
+pub(crate) fn write_error_as(
+    json: &mut Json,
+    error: &Error,
+    form: Form,
+    (number, reason): (u16, &'static str),
+) {
     json.open(b'{').key("number");
     let text_key = match form.dialect {
         Dialect::V2 => {
@@ -155,7 +165,7 @@ mod tests {
         );
         assert_eq!(
             written(&denied, Form::pure(Dialect::V2)),
-            r#"{"number":401,"reason":"invalid_token","message":"Vehicle.Speed: not in your plan"}"#
+            r#"{"number":403,"reason":"forbidden_request","message":"Vehicle.Speed: not in your plan"}"#
         );
     }
 

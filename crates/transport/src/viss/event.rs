@@ -8,8 +8,8 @@ use coachwork_vehicle::{
     Catalogue, Datapoint, Error, ErrorKind, Event, Permission, Reason, ReasonKind, SignalId, Timestamp,
 };
 
-use super::dialect::Form;
-use super::error::write_error;
+use super::dialect::{Dialect, Form};
+use super::error::{write_error, write_error_as};
 use super::json::Json;
 use super::metadata::write_permission;
 use super::point::{write_item, write_reason};
@@ -79,6 +79,23 @@ impl EncodedEvent {
         if form.additions {
             json.key("ended").open(b'{');
             write_reason(&mut json, reason);
+            json.close(b'}');
+        }
+        Self::finish(form, json, ts, true)
+    }
+
+    /// The subscription ends, for the token that it was made with has.
+    pub fn expired(form: Form, ts: Timestamp) -> Self {
+        let reason = Reason::because(ReasonKind::Denied, "the admission has ended");
+        let row = match form.dialect {
+            Dialect::V2 => (401, "expired_token"),
+            Dialect::V3 => (401, "invalid_token"),
+        };
+        let mut json = Json::continued();
+        write_error_as(json.key("error"), &Error::new(ErrorKind::Denied, reason.to_string()), form, row);
+        if form.additions {
+            json.key("ended").open(b'{');
+            write_reason(&mut json, &reason);
             json.close(b'}');
         }
         Self::finish(form, json, ts, true)

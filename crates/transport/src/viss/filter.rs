@@ -10,22 +10,39 @@ use serde_json::Value as Tree;
 
 use super::dialect::Dialect;
 use super::json::Json;
+use super::period;
 use super::request::{at_most, invalid};
 use super::trigger::{Operator, Standard, number};
 use super::value::scalar_text;
 use crate::limits::Limits;
+
+/// What version 2 calls the dynamic metadata that says what a server can do.
+const CAPABILITIES: &str = "server_capabilities";
 
 /// What a filter says.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Filters {
     pub(crate) paths: Option<Vec<String>>,
     pub(crate) metadata: Option<u32>,
+    pub(crate) history: Option<Duration>,
+    /// The dynamic metadata of version 2 that says what a server can do.
+    pub(crate) capabilities: bool,
     pub(crate) standard: Standard,
 }
 
 impl Default for Filters {
     fn default() -> Self {
-        Self { paths: None, metadata: None, standard: Standard::None }
+        Self { paths: None, metadata: None, history: None, capabilities: false, standard: Standard::None }
+    }
+}
+
+impl Filters {
+    /// How many filters there are besides that of paths.
+    fn others(&self) -> usize {
+        [self.metadata.is_some(), self.history.is_some(), self.capabilities, self.standard != Standard::None]
+            .map(usize::from)
+            .into_iter()
+            .sum()
     }
 }
 
@@ -44,6 +61,8 @@ pub(crate) fn read(filter: &Tree, limits: &Limits) -> Result<Filters, Error> {
         let twice = match variant {
             "paths" => filters.paths.replace(paths(parameter, limits)?).is_some(),
             "metadata" | "static-metadata" => filters.metadata.replace(generations(parameter)?).is_some(),
+            "history" => filters.history.replace(history(parameter)?).is_some(),
+            "dynamic-metadata" => std::mem::replace(&mut filters.capabilities, capabilities(parameter)?),
             "timebased" => only(&mut filters.standard, timebased(parameter)?),
             "change" => only(&mut filters.standard, change(parameter)?),
             "range" => only(&mut filters.standard, range(parameter)?),
@@ -59,7 +78,7 @@ pub(crate) fn read(filter: &Tree, limits: &Limits) -> Result<Filters, Error> {
             return Err(invalid("two filters that exclude each other"));
         }
     }
-    if filters.metadata.is_some() && filters.standard != Standard::None {
+    if filters.others() > 1 {
         return Err(invalid("two filters that exclude each other"));
     }
     Ok(filters)
@@ -67,7 +86,7 @@ pub(crate) fn read(filter: &Tree, limits: &Limits) -> Result<Filters, Error> {
 
 /// Writes the member, if there is something to filter.
 pub(crate) fn write(json: &mut Json, paths: Option<&[String]>, filters: &Filters, dialect: Dialect) {
-    let others = filters.metadata.is_some() || filters.standard != Standard::None;
+    let others = filters.others() > 0;
     if paths.is_none() && !others {
         return;
     }
@@ -91,6 +110,12 @@ pub(crate) fn write(json: &mut Json, paths: Option<&[String]>, filters: &Filters
         .plain(generations)
         .close(b'}');
     }
+    if let Some(period) = filters.history {
+        open(json, "history", dialect).text(&period::write(period)).close(b'}');
+    }
+    if filters.capabilities {
+        open(json, "dynamic-metadata", dialect).text(CAPABILITIES).close(b'}');
+    }
     match &filters.standard {
         Standard::None => {}
         Standard::Timebased(period) => {
@@ -111,7 +136,11 @@ pub(crate) fn write(json: &mut Json, paths: Option<&[String]>, filters: &Filters
                 json.open(b'[');
             }
             for (place, (operator, bound)) in bounds.iter().enumerate() {
-                json.open(b'{').member("logic-op", operator.name());
+                let key = match dialect {
+                    Dialect::V2 => "boundary-op",
+                    Dialect::V3 => "logic-op",
+                };
+                json.open(b'{').member(key, operator.name());
                 json.member("boundary", &scalar_text(&(*bound).into()));
                 if *any && place == 0 && bounds.len() > 1 {
                     json.member("combination-op", "OR");
@@ -175,7 +204,7 @@ fn timebased(parameter: &Tree) -> Result<Standard, Error> {
 fn change(parameter: &Tree) -> Result<Standard, Error> {
     let diff = text(parameter, "diff")?;
     let diff = number(diff).ok_or_else(|| invalid("a diff is a number"))?;
-    Ok(Standard::Change { operator: operator(parameter)?, diff })
+    Ok(Standard::Change { operator: operator(parameter, &["logic-op"])?, diff })
 }
 
 fn range(parameter: &Tree) -> Result<Standard, Error> {
@@ -187,7 +216,7 @@ fn range(parameter: &Tree) -> Result<Standard, Error> {
     let (mut bounds, mut any) = (Vec::new(), false);
     for bound in list {
         let boundary = number(text(bound, "boundary")?).ok_or_else(|| invalid("a boundary is a number"))?;
-        bounds.push((operator(bound)?, boundary));
+        bounds.push((operator(bound, &["logic-op", "boundary-op"])?, boundary));
         match bound.get("combination-op").and_then(Tree::as_str) {
             None | Some("AND") => {}
             Some("OR") => any = true,
@@ -197,8 +226,24 @@ fn range(parameter: &Tree) -> Result<Standard, Error> {
     Ok(Standard::Range { any: any && bounds.len() > 1, bounds })
 }
 
-fn operator(parameter: &Tree) -> Result<Operator, Error> {
-    Operator::of_name(text(parameter, "logic-op")?)
+fn history(parameter: &Tree) -> Result<Duration, Error> {
+    period::read(parameter.as_str().ok_or_else(|| invalid("the parameter of a history filter is a text"))?)
+}
+
+fn capabilities(parameter: &Tree) -> Result<bool, Error> {
+    match parameter.as_str() {
+        Some(CAPABILITIES) => Ok(true),
+        Some(_) => {
+            Err(Error::new(ErrorKind::Unsupported, "no dynamic metadata here but server_capabilities"))
+        }
+        None => Err(invalid("the parameter of dynamic metadata is a text")),
+    }
+}
+
+/// The comparison under the first of the keys that is there: version 2 has a word of its own for a range.
+fn operator(parameter: &Tree, keys: &[&str]) -> Result<Operator, Error> {
+    let name = keys.iter().find_map(|key| parameter.get(key)?.as_str());
+    Operator::of_name(name.ok_or_else(|| invalid("a filter without logic-op"))?)
         .ok_or_else(|| invalid("a logic-op is eq, ne, gt, gte, lt or lte"))
 }
 

@@ -4,6 +4,7 @@
 //! *Next:* `crate::session` (which keeps track of a conversation).
 
 mod answer;
+mod capabilities;
 mod deliver;
 mod dialect;
 mod error;
@@ -11,6 +12,7 @@ mod event;
 mod filter;
 mod json;
 mod metadata;
+mod period;
 mod point;
 mod reply;
 mod request;
@@ -20,6 +22,7 @@ mod trigger;
 mod value;
 
 pub use answer::Answer;
+pub use capabilities::Capabilities;
 pub use dialect::{Dialect, Form};
 pub use event::{EncodedEvent, EventHead};
 pub use metadata::{EncodedMetadata, Metadata};

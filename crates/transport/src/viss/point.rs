@@ -61,6 +61,15 @@ pub(crate) fn write_item(json: &mut Json, path: &str, point: Result<&Datapoint, 
     json.close(b'}');
 }
 
+/// Writes an item of `data` that has what was recorded of a signal.
+pub(crate) fn write_recorded(json: &mut Json, path: &str, points: &[Datapoint], form: Form) {
+    json.open(b'{').member("path", path).key("dp").open(b'[');
+    for point in points {
+        write_point(json, point, form);
+    }
+    json.close(b']').close(b'}');
+}
+
 fn write_point(json: &mut Json, point: &Datapoint, form: Form) {
     json.open(b'{');
     let state = match &point.state {

@@ -63,6 +63,15 @@ pub enum Call {
         /// How many levels of the tree, that of the target included; zero for all.
         generations: u32,
     },
+    /// What was recorded, from now back through a period.
+    History {
+        /// The signals.
+        target: Target,
+        /// How far back; whole seconds.
+        period: Duration,
+    },
+    /// What the server can do, as version 2 asks for it; version 3 reads the tree `Server`.
+    Capabilities,
     /// Moving actuators: one, or with version 3.2 or additional members several.
     Set(Vec<SetItem>),
     /// Being told of signals.
@@ -181,6 +190,15 @@ impl Request {
                 let filters = Filters { metadata: Some(*generations), ..Filters::default() };
                 write_target(&mut json, target, dialect, &filters);
             }
+            Call::History { target, period } => {
+                let filters = Filters { history: Some(*period), ..Filters::default() };
+                write_target(&mut json, target, dialect, &filters);
+            }
+            Call::Capabilities => {
+                let filters = Filters { capabilities: true, ..Filters::default() };
+                json.member("path", "Vehicle");
+                filter::write(&mut json, None, &filters, dialect);
+            }
             Call::Set(items) => match items.as_slice() {
                 [item] => item.write(&mut json),
                 items => {
@@ -230,7 +248,7 @@ impl Call {
     /// Its name in VISS.
     pub fn action(&self) -> &'static str {
         match self {
-            Self::Get(_) | Self::Metadata { .. } => "get",
+            Self::Get(_) | Self::Metadata { .. } | Self::History { .. } | Self::Capabilities => "get",
             Self::Set(_) => "set",
             Self::Subscribe(_) => "subscribe",
             Self::Unsubscribe(_) => "unsubscribe",
@@ -252,7 +270,7 @@ impl SetItem {
     /// # Errors
     /// [`ErrorKind::UnknownSignal`], and as [`WireValue::parse`].
     pub fn resolve(&self, catalogue: &Catalogue) -> Result<coachwork_vehicle::Request, Error> {
-        let signal = catalogue.resolve(&self.path)?;
+        let signal = super::target::signal(catalogue, &self.path)?;
         let data_type = catalogue.entry(signal)?.data_type();
         let value = self.value.parse(data_type).map_err(|error| error.on_path(&self.path))?;
         let set = Set { within: self.within.unwrap_or(Set::default().within), key: self.key.clone() };
@@ -283,13 +301,17 @@ impl Wanted {
     /// The wish in the terms of a catalogue.
     ///
     /// # Errors
-    /// In pure VISS, and where it is strict: the error of the first path that means nothing. Otherwise as [`Target::resolve`].
+    /// In pure VISS, and where it is strict: the error of the first path that means nothing. Otherwise as [`Target::resolve`]; and
+    /// [`ErrorKind::WrongType`] where a filter of pure VISS is not one for values of that type.
     pub fn resolve(&self, catalogue: &Catalogue) -> Result<Resolved, Error> {
         match self {
             Self::Standard { target, filter } => {
                 let found = target.resolve(catalogue)?;
                 let signals =
                     found.into_iter().map(|one| one.signal).collect::<Result<Vec<SignalId>, _>>()?;
+                if let Some(&first) = signals.first() {
+                    filter.fits(catalogue.entry(first)?)?;
+                }
                 let subscribe = filter.subscribe(&signals);
                 let trigger = match filter {
                     Standard::None | Standard::Timebased(_) => None,

@@ -114,7 +114,7 @@ impl Target {
     /// [`ErrorKind::Limit`] where more than [`MAX_SCANS`] of its paths are no exact path of the catalogue.
     pub fn resolve(&self, catalogue: &Catalogue) -> Result<Vec<Found>, Error> {
         if self.is_single() {
-            let signal = catalogue.resolve(&self.root);
+            let signal = signal(catalogue, &self.root);
             return Ok(vec![Found { path: self.root.clone(), signal }]);
         }
         let (mut found, mut seen, mut scans) = (Vec::new(), HashSet::new(), 0);
@@ -165,6 +165,17 @@ impl Target {
         }
         Ok(self.below.iter().filter_map(|below| under(&joined(&self.root, below))).collect())
     }
+}
+
+/// The signal at a path; a branch is told apart from what there is not.
+pub(crate) fn signal(catalogue: &Catalogue, path: &str) -> Result<SignalId, Error> {
+    catalogue.resolve(path).map_err(|error| {
+        if catalogue.iter().any(|(_, entry)| is_below(path, entry.path().as_str())) {
+            let message = "a branch has no value: name what is below it by a filter of paths";
+            return Error::new(ErrorKind::WrongType, message).on_path(path);
+        }
+        error
+    })
 }
 
 fn scan(catalogue: &Catalogue, path: &str) -> Vec<SignalId> {

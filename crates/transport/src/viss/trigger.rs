@@ -7,7 +7,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use coachwork_vehicle::{Datapoint, ScalarType, SignalId, Subscribe, Value};
+use coachwork_vehicle::{
+    DataType, Datapoint, Entry, Error, ErrorKind, ScalarType, SignalId, Subscribe, Value,
+};
 
 use super::value::parse_scalar;
 
@@ -27,7 +29,7 @@ pub enum Standard {
         /// By how much; zero for booleans and text.
         diff: f64,
     },
-    /// The value meets all bounds, or any of them.
+    /// The value meets all bounds, or any of them. Of several signals, the first one decides, and all are reported.
     Range {
         /// One or two bounds.
         bounds: Vec<(Operator, f64)>,
@@ -56,7 +58,7 @@ pub struct Trigger {
     signals: Vec<SignalId>,
     /// What was last reported, or for a filter on the first of several signals, last seen.
     last: BTreeMap<SignalId, Datapoint>,
-    /// What the deciding signal reported last.
+    /// What the deciding signal reported last; of a boolean, what it said last.
     reported: Option<Value>,
 }
 
@@ -71,6 +73,24 @@ impl Standard {
             }
             _ => wish,
         }
+    }
+}
+
+impl Standard {
+    /// Whether it is a filter for values of this entry, which decides.
+    pub(crate) fn fits(&self, entry: &Entry) -> Result<(), Error> {
+        let other = |scalar| matches!(scalar, ScalarType::Boolean | ScalarType::String | ScalarType::Struct);
+        let number = matches!(entry.data_type(), DataType::Scalar(scalar) if !other(scalar));
+        let what = match self {
+            Self::Range { .. } if !number => "a range is one of numbers",
+            Self::Change { diff, .. } if !number && *diff != 0.0 => "a diff other than 0 is one of numbers",
+            Self::Change { operator: Operator::Ne | Operator::Eq, .. } => return Ok(()),
+            Self::Change { .. } if !number && entry.data_type() != DataType::BOOLEAN => {
+                "what is neither number nor boolean is only equal or not"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::new(ErrorKind::WrongType, what).on_path(entry.path().as_str()))
     }
 }
 
@@ -118,31 +138,37 @@ impl Trigger {
         &mut self,
         points: impl IntoIterator<Item = (SignalId, Datapoint)>,
     ) -> Vec<(SignalId, Datapoint)> {
-        let mut out = Vec::new();
+        let (mut out, mut fired) = (Vec::new(), false);
         for (signal, point) in points {
             match &self.filter {
                 Standard::None | Standard::Timebased(_) => out.push((signal, point)),
-                Standard::Range { bounds, any } => {
-                    if in_range(&point, bounds, *any) {
-                        out.push((signal, point));
-                    }
-                }
-                Standard::Change { operator, diff } => {
+                filter => {
                     let decides = self.signals.first() == Some(&signal);
-                    let fires = decides && changed(self.reported.as_ref(), point.value(), *operator, *diff);
-                    if fires {
+                    let fires = decides
+                        && match filter {
+                            Standard::Range { bounds, any } => in_range(&point, bounds, *any),
+                            Standard::Change { operator, diff } => {
+                                changed(self.reported.as_ref(), point.value(), *operator, *diff)
+                            }
+                            Standard::None | Standard::Timebased(_) => true,
+                        };
+                    // A boolean has a flank where it differs from before; a number that creeps has changed since it was reported.
+                    let flank = decides && matches!(point.value(), Some(Value::Bool(_)));
+                    if fires || flank {
                         self.reported = point.value().cloned();
                     }
-                    self.last.insert(signal, point);
-                    if fires {
-                        out = self
-                            .signals
-                            .iter()
-                            .filter_map(|id| Some((*id, self.last.get(id)?.clone())))
-                            .collect();
+                    if self.signals.len() == 1 {
+                        out.extend(fires.then_some((signal, point)));
+                        continue;
                     }
+                    self.last.insert(signal, point);
+                    fired |= fires;
                 }
             }
+        }
+        if fired {
+            let last = |id: &SignalId| Some((*id, self.last.get(id)?.clone()));
+            out = self.signals.iter().filter_map(last).collect();
         }
         out
     }
@@ -180,7 +206,7 @@ pub(crate) fn number(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use coachwork_vehicle::{Catalogue, DataType, Entry, Facts, State, Timestamp};
+    use coachwork_vehicle::{Catalogue, Facts, State, Timestamp};
 
     fn ids() -> Vec<SignalId> {
         let entries = ["A.A", "A.B"].map(|path| Entry::sensor(path, DataType::DOUBLE));
@@ -215,6 +241,9 @@ mod tests {
         let bools: Vec<_> = [false, true, true, false].map(Value::from).into();
         assert_eq!(passes(change(Operator::Ne, 0.0), &bools), ["false", "true", "false"]);
         assert_eq!(passes(change(Operator::Gt, 0.0), &bools), ["false", "true"]);
+        let bools: Vec<_> = [false, true, false, true].map(Value::from).into();
+        assert_eq!(passes(change(Operator::Gt, 0.0), &bools), ["false", "true", "true"]);
+        assert_eq!(passes(change(Operator::Lt, 0.0), &bools), ["false", "false"]);
         let texts: Vec<_> = ["a", "a", "b"].map(Value::from).into();
         assert_eq!(passes(change(Operator::Ne, 0.0), &texts), ["a", "b"]);
     }

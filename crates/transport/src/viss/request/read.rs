@@ -55,6 +55,7 @@ pub(super) struct RawRequest<'a> {
     lane: Option<Text<'a>>,
     #[serde(borrow)]
     notes: Option<Vec<RawNote<'a>>>,
+    dc: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +109,9 @@ impl RawRequest<'_> {
             Some(filter) => filter::read(filter, limits)?,
             None => Filters::default(),
         };
+        if self.dc.is_some() {
+            return Err(Error::new(ErrorKind::Unsupported, "no data compression here"));
+        }
         let has_filter = self.filter.is_some();
         let target = |path: Option<Text<'_>>, paths: Option<Vec<String>>| {
             let path = path.ok_or_else(|| invalid("a request without a path"))?;
@@ -120,13 +124,25 @@ impl RawRequest<'_> {
         let call = match self.action.0.as_ref() {
             "get" => {
                 if filters.standard != Standard::None {
-                    return Err(invalid("a get takes the filters paths and metadata"));
+                    return Err(invalid("a get takes the filters paths, metadata and history"));
                 }
+                let above_all = filters.metadata.is_some();
                 let target = target(self.path, filters.paths)?;
-                match filters.metadata {
-                    Some(generations) => Call::Metadata { target, generations },
-                    None if target == Target::everything() => return Err(invalid("a path is empty")),
-                    None => Call::Get(target),
+                if target == Target::everything() && !above_all {
+                    return Err(invalid("a path is empty"));
+                }
+                match (filters.metadata, filters.history) {
+                    (Some(generations), _) => Call::Metadata { target, generations },
+                    (None, Some(period)) => Call::History { target, period },
+                    (None, None) if filters.capabilities => {
+                        if target.root() != "Vehicle" || !target.is_single() {
+                            return Err(invalid(
+                                "the capabilities of a server are asked for at the path Vehicle alone",
+                            ));
+                        }
+                        Call::Capabilities
+                    }
+                    (None, None) => Call::Get(target),
                 }
             }
             "set" => {
@@ -153,13 +169,22 @@ impl RawRequest<'_> {
                 None if !has_filter && dialect == Dialect::V3 => {
                     return Err(invalid("a subscription without a filter"));
                 }
-                None if filters.metadata.is_some() => {
-                    return Err(invalid("a subscription takes no metadata filter"));
+                None if filters.metadata.is_some() || filters.history.is_some() || filters.capabilities => {
+                    return Err(invalid(
+                        "a subscription takes the filters paths, timebased, change and range",
+                    ));
                 }
                 None => {
                     let target = target(self.path, filters.paths)?;
                     if target == Target::everything() {
                         return Err(invalid("a path is empty"));
+                    }
+                    let first_decides =
+                        matches!(filters.standard, Standard::Change { .. } | Standard::Range { .. });
+                    if first_decides && target.relative().first().is_some_and(|path| path.contains('*')) {
+                        return Err(invalid(
+                            "of several signals the first decides: its path has no wildcard",
+                        ));
                     }
                     Call::Subscribe(Wanted::Standard { target, filter: filters.standard })
                 }

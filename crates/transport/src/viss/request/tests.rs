@@ -150,7 +150,14 @@ fn any_call() -> impl Strategy<Value = Call> {
         target().prop_map(Call::Get),
         (target(), any::<u32>()).prop_map(|(target, generations)| Call::Metadata { target, generations }),
         prop::collection::vec(item(), 1..4).prop_map(Call::Set),
+        (target(), 1..999 * 86_400_u64)
+            .prop_map(|(target, period)| Call::History { target, period: Duration::from_secs(period) }),
+        Just(Call::Capabilities),
         (target(), standard())
+            .prop_filter("the first decides, and has no wildcard", |(target, filter)| {
+                matches!(filter, Standard::Timebased(_))
+                    || !target.relative().first().is_some_and(|path| path.contains('*'))
+            })
             .prop_map(|(target, filter)| Call::Subscribe(Wanted::Standard { target, filter })),
         (prop::collection::vec(group(), 0..4), overflow, any::<bool>()).prop_map(
             |(groups, overflow, strict)| Call::Subscribe(Wanted::Groups { groups, overflow, strict })
@@ -249,6 +256,29 @@ fn the_forms_of_the_standard_are_read() {
         ),
         Standard::Range { bounds: vec![low, high], any: true }
     );
+    // Version 2 has a word of its own for the comparison of a range.
+    assert_eq!(
+        subscribe(
+            r#"{"type":"range","parameter":[{"boundary-op":"gte","boundary":"50","combination-op":"AND"},{"boundary-op":"lt","boundary":"55"}]}"#
+        ),
+        Standard::Range { bounds: vec![low, high], any: false }
+    );
+    assert_eq!(
+        call(
+            r#"{"action":"get","path":"Vehicle/Cabin","requestId":"1",
+            "filter":[{"variant":"paths","parameter":["A","B.C"]},{"variant":"history","parameter":"P2DT12H"}]}"#
+        ),
+        Call::History {
+            target: Target::below("Vehicle.Cabin", ["A", "B.C"]).unwrap(),
+            period: Duration::from_secs(60 * 3600)
+        }
+    );
+    assert_eq!(
+        call(
+            r#"{"action":"get","path":"Vehicle","filter":{"type":"dynamic-metadata","parameter":"server_capabilities"},"requestId":"1"}"#
+        ),
+        Call::Capabilities
+    );
     assert_eq!(
         call(r#"{"action":"set","path":"Vehicle.Seat","value":"60","requestId":"1"}"#),
         Call::Set(vec![SetItem {
@@ -342,8 +372,59 @@ fn what_is_wrong_is_said() {
 }
 
 #[test]
+fn filters_that_exclude_each_other_or_are_not_there_are_refused() {
+    use ErrorKind::{Invalid, Unsupported};
+    for (text, kind, part) in [
+        (r#"{"action":"get","path":"V","dc":"2+1","requestId":"1"}"#, Unsupported, "compression"),
+        (
+            r#"{"action":"get","path":"V","filter":{"variant":"history","parameter":"P1Y"},"requestId":"1"}"#,
+            Invalid,
+            "ISO 8601",
+        ),
+        (
+            r#"{"action":"get","path":"V","filter":[{"variant":"history","parameter":"P1D"},{"variant":"metadata","parameter":"0"}],"requestId":"1"}"#,
+            Invalid,
+            "exclude",
+        ),
+        (
+            r#"{"action":"subscribe","path":"V","filter":{"variant":"history","parameter":"P1D"},"requestId":"1"}"#,
+            Invalid,
+            "a subscription takes",
+        ),
+        (
+            r#"{"action":"subscribe","path":"V","filter":[{"variant":"change","parameter":{"logic-op":"ne","diff":"0"}},{"variant":"timebased","parameter":{"period":"9"}}],"requestId":"1"}"#,
+            Invalid,
+            "exclude",
+        ),
+        (
+            r#"{"action":"subscribe","path":"V","filter":[{"variant":"paths","parameter":["*.A","B"]},{"variant":"change","parameter":{"logic-op":"ne","diff":"0"}}],"requestId":"1"}"#,
+            Invalid,
+            "no wildcard",
+        ),
+        (
+            r#"{"action":"get","path":"V","filter":{"type":"dynamic-metadata","parameter":"server_capabilities"},"requestId":"1"}"#,
+            Invalid,
+            "path Vehicle",
+        ),
+        (
+            r#"{"action":"get","path":"Vehicle","filter":{"type":"dynamic-metadata","parameter":"samplerate"},"requestId":"1"}"#,
+            Unsupported,
+            "server_capabilities",
+        ),
+        (
+            r#"{"action":"get","path":"V","filter":[{"variant":"paths","parameter":["A"]},{"variant":"metadata"},{"variant":"paths","parameter":["B"]}],"requestId":"1"}"#,
+            Invalid,
+            "one or two",
+        ),
+    ] {
+        let (was, message) = fault(text);
+        assert!(was == kind && message.contains(part), "{text}: {was:?} {message}");
+    }
+}
+
+#[test]
 fn unknown_members_are_ignored_and_the_answer_to_a_bad_request_has_its_id() {
-    let text = r#"{"action":"get","path":"V","requestId":"7","dc":"1+1","x":{"y":[1,2,{"z":null}]}}"#;
+    let text = r#"{"action":"get","path":"V","requestId":"7","codec":"1+1","x":{"y":[1,2,{"z":null}]}}"#;
     assert_eq!(call(text), Call::Get(Target::path("V").unwrap()));
     let bad = decode(r#"{"action":"get","path":5.5e3,"requestId":"7","filter":[{}]}"#).unwrap_err();
     assert_eq!((bad.id.as_deref(), bad.action), (Some("7"), Some("get")));

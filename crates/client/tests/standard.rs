@@ -1,0 +1,342 @@
+//! What the standard asks of a server beyond reading and setting one signal; and the defects of other servers, which this one must not have.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value
+)]
+
+mod rig;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use coachwork_gateway::{Protocol, Recent};
+use coachwork_transport::{Connection, ConnectionExt, Connector, Message, memory};
+use coachwork_vehicle::{Clock, Datapoint, Facts, Permission, Subscribe, Value, Vehicle};
+use futures::FutureExt;
+use rig::{DOOR, RANGE, Rig, SEAT, SPEED};
+use serde_json::{Value as Json, json};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Peer(Box<dyn Connection>);
+
+impl Peer {
+    fn of(rig: &Rig) -> Self {
+        Self(rig.run(rig.cable.connect()).unwrap())
+    }
+
+    /// One that speaks version 2.
+    fn two(rig: &Rig) -> Self {
+        let (listener, connector) = memory::listen("two", &coachwork_transport::Limits::default());
+        let driver = rig.gateway.serve(listener.speaking(&["VISSv2"]));
+        rig.spawn(async move { driver.await.unwrap() });
+        Self(rig.run(connector.offering(&["VISSv2"]).connect()).unwrap())
+    }
+
+    fn send(&mut self, rig: &Rig, mut request: Json) {
+        request["requestId"] = "1".into();
+        rig.run(self.0.send(&Message::text(request.to_string()))).unwrap();
+    }
+
+    fn ask(&mut self, rig: &Rig, request: Json) -> Json {
+        self.send(rig, request);
+        self.hear(rig).expect("an answer")
+    }
+
+    fn hear(&mut self, rig: &Rig) -> Option<Json> {
+        rig.settle();
+        let message = self.0.recv().now_or_never()?.unwrap();
+        Some(serde_json::from_slice(message.data()).unwrap())
+    }
+
+    /// The values of the first signal of each event up to now.
+    fn values(&mut self, rig: &Rig) -> Vec<String> {
+        let mut values = Vec::new();
+        while let Some(event) = self.hear(rig) {
+            let data = &event["data"];
+            let first = if data.is_array() { &data[0] } else { data };
+            values.push(first["dp"]["value"].as_str().unwrap_or_else(|| panic!("{event}")).to_owned());
+        }
+        values
+    }
+
+    fn subscribe(&mut self, rig: &Rig, path: &str, filter: Json) -> Json {
+        self.ask(rig, json!({"action":"subscribe","path":path,"filter":filter}))
+    }
+}
+
+fn get(path: &str) -> Json {
+    json!({"action":"get","path":path})
+}
+
+fn history(path: &str, period: &str) -> Json {
+    json!({"action":"get","path":path,"filter":{"variant":"history","parameter":period}})
+}
+
+fn change(operator: &str, diff: &str) -> Json {
+    json!({"variant":"change","parameter":{"logic-op":operator,"diff":diff}})
+}
+
+#[test]
+fn a_server_says_what_it_can_do_before_anybody_is_let_in() {
+    let rig = Rig::with(
+        |options| {
+            options.protocols = vec![
+                Protocol::new("ws").on_port(7443),
+                Protocol::new("mqtt").on_topic("car/Vehicle"),
+                Protocol::new("tcp").on_port(4443),
+            ];
+        },
+        Facts::default(),
+    );
+    let mut peer = Peer::of(&rig);
+    let value = |peer: &mut Peer, path: &str| peer.ask(&rig, get(path))["data"]["dp"]["value"].clone();
+    assert_eq!(value(&mut peer, "Server.Support.Protocol"), json!(["ws", "mqtt", "tcp"]));
+    assert_eq!(
+        value(&mut peer, "Server/Support/Filter"),
+        json!(["timebased", "change", "range", "paths", "metadata"])
+    );
+    assert_eq!(value(&mut peer, "Server.Support.Encoding"), json!(["json"]));
+    assert_eq!(value(&mut peer, "Server.Support.Security"), json!(["accesscontrol"]));
+    assert_eq!(value(&mut peer, "Server.Config.Protocol.Websocket.Primary.PortNum"), "7443");
+    assert_eq!(value(&mut peer, "Server.Config.Protocol.Mqtt.Primary.Topic"), "car/Vehicle");
+    assert_eq!(value(&mut peer, "Server.Config.Protocol.Tcp.Primary.PortNum"), "4443");
+    assert_eq!(value(&mut peer, "Server.Config.Limits.Subscriptions"), "256");
+    let tree = peer
+        .ask(&rig, json!({"action":"get","path":"Server","filter":{"variant":"metadata","parameter":"0"}}));
+    let leaf = &tree["metadata"]["Server"]["children"]["Support"]["children"]["Protocol"];
+    assert_eq!(*leaf, json!({"type":"attribute","datatype":"string[]"}), "{tree}");
+    let all = json!({"action":"get","path":"Server","filter":{"variant":"paths","parameter":["Support"]}});
+    assert_eq!(peer.ask(&rig, all)["data"].as_array().unwrap().len(), 5);
+    let set = json!({"action":"set","path":"Server.Config.Limits.Subscriptions","value":"1"});
+    assert_eq!(peer.ask(&rig, set)["error"]["reason"], "invalid_data");
+    // The tree of the vehicle does not grow by it.
+    let vehicle = json!({"action":"get","path":"Vehicle","filter":{"variant":"metadata","parameter":"0"}});
+    assert!(peer.ask(&rig, vehicle)["metadata"]["Server"].is_null());
+    let two = json!({"action":"get","path":"Vehicle","filter":{"type":"dynamic-metadata","parameter":"server_capabilities"}});
+    let two = Peer::two(&rig).ask(&rig, two);
+    assert_eq!(two["metadata"]["transport_protocol"], json!(["wss", "mqtts", "tcp"]), "{two}");
+}
+
+#[test]
+fn what_was_recorded_is_read_as_far_back_as_was_asked() {
+    let rig = Rig::with(|options| options.history = 12, Facts::default());
+    let mut peer = Peer::of(&rig);
+    let none = peer.ask(&rig, history(SPEED, "PT1M"));
+    assert_eq!(
+        (&none["error"]["number"], &none["error"]["reason"]),
+        (&json!("404"), &json!("unavailable_data"))
+    );
+
+    let recent = Recent::new(1000, 1_000_000);
+    let _gateway = rig.gateway.clone().remembering(Arc::new(recent.clone()));
+    let all = Subscribe::to(rig.car.catalogue().ids()).queue(64);
+    let recording = recent.record(rig.run(rig.car.subscribe(all)).unwrap());
+    rig.spawn(async move { drop(recording.await) });
+    for speed in 1..=10_u8 {
+        rig.speed(f32::from(speed));
+        rig.pass(10 * SECOND);
+    }
+    let values = |answer: &Json| -> Vec<String> {
+        let dp = answer["data"]["dp"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        dp.iter().map(|point| point["value"].as_str().unwrap().to_owned()).collect()
+    };
+    // 10 was said 10 s ago and is the present value, which is no history.
+    assert_eq!(values(&peer.ask(&rig, history(SPEED, "PT30S"))), ["8", "9"]);
+    assert_eq!(values(&peer.ask(&rig, history("Vehicle/Speed", "PT1M"))), ["5", "6", "7", "8", "9"]);
+    assert_eq!(peer.ask(&rig, history(SPEED, "PT5S"))["error"]["number"], "404");
+    let several = json!({"action":"get","path":"Vehicle","filter":[
+        {"variant":"paths","parameter":["Speed","Range"]},{"variant":"history","parameter":"PT20S"}]});
+    let several = peer.ask(&rig, several);
+    assert_eq!(several["data"][0]["dp"][0]["value"], "9", "{several}");
+    assert_eq!(several["data"][1]["path"], RANGE);
+    assert_eq!(several["data"][1]["dp"][0]["value"], "viss-inline:Data-not-available");
+    for speed in 11..=30_u8 {
+        rig.speed(f32::from(speed));
+    }
+    rig.settle();
+    assert_eq!(peer.ask(&rig, history(SPEED, "P1D"))["error"]["number"], "429", "more than may be asked for");
+    assert_eq!(peer.ask(&rig, history("Vehicle.Nowhere", "P1D"))["error"]["number"], "404");
+    assert_eq!(peer.ask(&rig, history(SPEED, "P1M"))["error"]["number"], "400");
+    // Whoever may not read the present may not read the past.
+    rig.car.board().restrict(|_, access| {
+        let mut access = access.clone();
+        access.read = Permission::denied("private");
+        access
+    });
+    let denied = peer.ask(&rig, history(SPEED, "PT30S"));
+    assert_eq!(denied["error"]["number"], "403", "{denied}");
+    assert!(!denied.to_string().contains("\"dp\""));
+}
+
+#[test]
+fn ranges_and_changes_of_several_signals_are_decided_by_the_first() {
+    let rig = Rig::new();
+    let mut peer = Peer::of(&rig);
+    let paths = json!({"variant":"paths","parameter":["Speed","Range"]});
+    let range = json!({"variant":"range","parameter":[
+        {"logic-op":"lt","boundary":"10","combination-op":"OR"},{"logic-op":"gt","boundary":"20"}]});
+    rig.publish(&[(SPEED, Value::Float(15.0)), (RANGE, Value::Uint(5))]);
+    let answer = peer.subscribe(&rig, "Vehicle", json!([paths, range]));
+    assert!(answer["subscriptionId"].is_string(), "{answer}");
+    assert_eq!(peer.values(&rig), [""; 0]);
+    rig.publish(&[(RANGE, Value::Uint(7))]);
+    assert_eq!(peer.values(&rig), [""; 0], "the second does not decide");
+    rig.speed(25.0);
+    let event = peer.hear(&rig).unwrap();
+    assert_eq!(event["data"][0]["dp"]["value"], "25");
+    assert_eq!(event["data"][1]["dp"]["value"], "7");
+    // A wildcard cannot decide; after a path that does, it may stand.
+    for (parameter, good) in [(json!(["*", "Range"]), false), (json!(["Speed", "*"]), true)] {
+        let filter = json!([{"variant":"paths","parameter":parameter}, change("ne", "0")]);
+        let answer = peer.subscribe(&rig, "Vehicle", filter);
+        assert_eq!(answer["error"].is_null(), good, "{answer}");
+        if !good {
+            assert_eq!(answer["error"]["number"], "400");
+        }
+    }
+}
+
+#[test]
+fn a_filter_that_does_not_fit_the_type_is_invalid_data() {
+    let rig = Rig::new();
+    let mut peer = Peer::of(&rig);
+    for (path, filter) in [
+        (DOOR, json!({"variant":"range","parameter":{"logic-op":"gt","boundary":"1"}})),
+        (rig::NAME, json!({"variant":"range","parameter":{"logic-op":"gt","boundary":"1"}})),
+        (DOOR, change("ne", "1")),
+        (rig::NAME, change("gt", "0")),
+        (rig::TRIPS, change("lt", "0")),
+    ] {
+        let answer = peer.subscribe(&rig, path, filter.clone());
+        assert_eq!(answer["error"]["reason"], "invalid_data", "{path} {filter}: {answer}");
+    }
+}
+
+#[test]
+fn what_is_asked_of_a_branch_is_invalid_data() {
+    let rig = Rig::new();
+    let mut peer = Peer::of(&rig);
+    for request in [
+        get("Vehicle.Cabin"),
+        json!({"action":"set","path":"Vehicle.Cabin.Seat","value":"1"}),
+        json!({"action":"subscribe","path":"Vehicle","filter":change("ne", "0")}),
+    ] {
+        let answer = peer.ask(&rig, request);
+        assert_eq!(answer["error"]["reason"], "invalid_data", "{answer}");
+    }
+}
+
+#[test]
+fn data_compression_is_refused_and_not_ignored() {
+    let rig = Rig::new();
+    let answer = Peer::of(&rig).ask(&rig, json!({"action":"get","path":SPEED,"dc":"2+1"}));
+    assert_eq!(answer["error"]["number"], "404", "{answer}");
+}
+
+#[test]
+fn several_actuators_are_set_by_one_request() {
+    let rig = Rig::new();
+    let mut peer = Peer::of(&rig);
+    let data = json!([{"path":SEAT,"value":"30"},{"path":DOOR.replace('.', "/"),"value":"true"}]);
+    let answer = peer.ask(&rig, json!({"action":"set","data":data}));
+    assert!(answer["error"].is_null(), "{answer}");
+    assert_eq!(peer.ask(&rig, get(SEAT))["data"]["dp"]["value"], "30");
+    assert_eq!(peer.ask(&rig, get(DOOR))["data"]["dp"]["value"], "true");
+    let bad = json!([{"path":SEAT,"value":"31"},{"path":SPEED,"value":"1"}]);
+    assert_eq!(peer.ask(&rig, json!({"action":"set","data":bad}))["error"]["reason"], "invalid_data");
+}
+
+/// A defect of the reference server: its change filter never fired for booleans, whatever the comparison.
+#[test]
+fn defect_of_others_a_change_of_a_boolean_fires_for_every_comparison() {
+    for (operator, wanted) in [
+        ("ne", ["false", "true", "false", "true"].as_slice()),
+        ("gt", &["false", "true", "true"]),
+        ("lt", &["false", "false"]),
+        ("gte", &["false", "true", "true", "false", "true"]),
+        ("lte", &["false", "true", "false", "false"]),
+        ("eq", &["false", "true", "false"]),
+    ] {
+        let rig = Rig::new();
+        let mut peer = Peer::of(&rig);
+        rig.publish(&[(DOOR, Value::Bool(false))]);
+        peer.subscribe(&rig, DOOR, change(operator, "0"));
+        let mut values = peer.values(&rig);
+        for open in [true, true, false, false, true] {
+            rig.publish(&[(DOOR, Value::Bool(open))]);
+            values.extend(peer.values(&rig));
+        }
+        assert_eq!(values, wanted, "{operator}");
+    }
+}
+
+/// A defect of the reference server: a conversion that failed wrote an empty text and reported success.
+#[test]
+fn defect_of_others_a_value_that_does_not_convert_is_an_error_and_moves_nothing() {
+    let rig = Rig::new();
+    let mut peer = Peer::of(&rig);
+    peer.ask(&rig, json!({"action":"set","path":SEAT,"value":"30"}));
+    for value in
+        [json!(""), json!("warm"), json!("30.5"), json!("1e1"), json!("300"), json!(["30"]), json!(" 30")]
+    {
+        let answer = peer.ask(&rig, json!({"action":"set","path":SEAT,"value":value}));
+        assert_eq!(answer["error"]["reason"], "invalid_data", "{value}: {answer}");
+        assert_eq!(peer.ask(&rig, get(SEAT))["data"]["dp"]["value"], "30");
+    }
+}
+
+/// A defect of another server: a subscribe without a filter ended it.
+#[test]
+fn defect_of_others_a_subscribe_without_a_filter_is_an_answer_and_no_end() {
+    let rig = Rig::new();
+    let mut peer = Peer::of(&rig);
+    let answer = peer.ask(&rig, json!({"action":"subscribe","path":SPEED}));
+    assert_eq!(
+        (&answer["error"]["number"], &answer["error"]["reason"]),
+        (&json!("400"), &json!("bad_request"))
+    );
+    for filter in
+        [json!(null), json!({}), json!([]), json!("change"), json!({"variant":"change"}), json!([null])]
+    {
+        let answer = peer.subscribe(&rig, SPEED, filter);
+        assert_eq!(answer["error"]["number"], "400", "{answer}");
+    }
+    rig.speed(3.0);
+    assert_eq!(peer.ask(&rig, get(SPEED))["data"]["dp"]["value"], "3");
+    // In version 2 it may be left out, and means every update.
+    let mut two = Peer::two(&rig);
+    let answer = two.ask(&rig, json!({"action":"subscribe","path":SPEED}));
+    assert!(answer["subscriptionId"].is_string(), "{answer}");
+    assert_eq!(two.values(&rig), ["3"]);
+}
+
+/// A defect of another server: subscriptions to several paths sent nothing.
+#[test]
+fn defect_of_others_a_subscription_to_several_paths_is_told_of_all_of_them() {
+    for other in [
+        json!({"variant":"timebased","parameter":{"period":"1000"}}),
+        change("ne", "0"),
+        json!({"variant":"range","parameter":{"logic-op":"gte","boundary":"0"}}),
+    ] {
+        let rig = Rig::new();
+        let at = rig.clock.now();
+        rig.publish(&[(SPEED, Value::Float(1.0)), (RANGE, Value::Uint(2))]);
+        rig.car.publish(&[(DOOR, Datapoint::valid(true, at))]).unwrap();
+        let mut peer = Peer::of(&rig);
+        let paths = json!({"variant":"paths","parameter":["Speed","Range","Cabin.Door.*.DriverSide.IsOpen"]});
+        let answer = peer.subscribe(&rig, "Vehicle", json!([paths, other.clone()]));
+        assert!(answer["subscriptionId"].is_string(), "{answer}");
+        rig.pass(SECOND);
+        let mut seen = std::collections::BTreeSet::new();
+        while let Some(event) = peer.hear(&rig) {
+            for item in event["data"].as_array().into_iter().flatten() {
+                seen.insert(item["path"].as_str().unwrap().to_owned());
+            }
+        }
+        assert_eq!(seen.len(), 3, "{other}: {seen:?}");
+    }
+}
