@@ -72,7 +72,7 @@ impl Client {
         outbox: Option<Outbox>,
     ) -> Result<(Self, Driver), Error> {
         let established = establish(connector.as_ref(), clock.as_ref(), &options).await?;
-        let Established { connection, mut session, mut metadata } = established;
+        let Established { connection, mut session, mut metadata, renew } = established;
         let left_out = std::mem::take(&mut metadata.skipped);
         let catalogue = catalogue::first(metadata)?;
         let mode = if session.has_additions() {
@@ -88,7 +88,7 @@ impl Client {
         let shared = Arc::new(Shared::new(clock, options, peer, mode, session, left_out, outbox));
         shared.take_up_queued();
         let plain = Plain::of(&shared);
-        let driver = Driver::new(Running::new(shared.clone(), connector, connection).run());
+        let driver = Driver::new(Running::new(shared.clone(), connector, connection, renew).run());
         Ok((Self(Arc::new(Handle { shared, plain })), driver))
     }
 

@@ -7,17 +7,20 @@ use coachwork_transport::viss::{Dialect, Metadata, Target};
 use coachwork_transport::{
     Arrived, ClientSession, Connection, ConnectionExt, Connector, Message, Moment, Reply, TransportError,
 };
-use coachwork_vehicle::{Clock, Credential, Error, ErrorKind, Operation};
+use coachwork_vehicle::{Clock, Credential, Error, ErrorKind, Operation, Timestamp};
 use futures_util::future::{Either, select};
 use std::pin::pin;
 
 use crate::options::Options;
+use crate::token::Token;
 
 /// A link that stands.
 pub(crate) struct Established {
     pub(crate) connection: Box<dyn Connection>,
     pub(crate) session: ClientSession,
     pub(crate) metadata: Metadata,
+    /// When to ask for the next token.
+    pub(crate) renew: Option<Timestamp>,
 }
 
 /// A link, within the time that the options give.
@@ -41,7 +44,7 @@ pub(crate) async fn establish(
 async fn link(connector: &dyn Connector, clock: &dyn Clock, options: &Options) -> Result<Established, Error> {
     let mut connection = connector.connect().await?;
     let info = connection.info();
-    if options.token.is_some() && !info.is_secure() && !options.plain_links {
+    if (options.token.is_some() || options.tokens.is_some()) && !info.is_secure() && !options.plain_links {
         let message = format!("{}: a token is not shown over a link that others can read", info.peer);
         return Err(Error::new(ErrorKind::Denied, message));
     }
@@ -49,18 +52,23 @@ async fn link(connector: &dyn Connector, clock: &dyn Clock, options: &Options) -
         let name = info.subprotocol.as_deref().unwrap_or_default();
         Error::new(ErrorKind::Protocol, format!("{}: the subprotocol {name} has other messages", info.peer))
     })?;
-    let credential = options.token.clone().map_or(Credential::None, Credential::Token);
+    let token = match &options.tokens {
+        Some(source) => Some(source.token().await?),
+        None => options.token.clone().map(Token::new),
+    };
+    let renew = token.as_ref().and_then(|token| token.renew);
+    let credential = token.map_or(Credential::None, |token| Credential::Token(token.bytes));
     let mut session = ClientSession::new(dialect, credential.clone(), &options.limits);
     let answer = describe(&mut connection, &mut session, Target::everything(), clock, options).await?;
     let error = match answer {
-        Ok(metadata) => return Ok(Established { connection, session, metadata }),
+        Ok(metadata) => return Ok(Established { connection, session, metadata, renew }),
         Err(error) if session.has_additions() || error.kind() == ErrorKind::Denied => return Err(error),
         Err(error) => error,
     };
     // A server that does not know of additional members, nor of what stands above all trees.
     let mut session = ClientSession::new(dialect, credential, &options.limits).pure();
     match describe(&mut connection, &mut session, Target::path("Vehicle")?, clock, options).await? {
-        Ok(metadata) => Ok(Established { connection, session, metadata }),
+        Ok(metadata) => Ok(Established { connection, session, metadata, renew }),
         Err(_) => Err(error),
     }
 }

@@ -10,10 +10,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use coachwork_transport::{CloseReason, Connection, ConnectionExt, Connector, MessageKind, TransportError};
-use coachwork_vehicle::{Error, ErrorKind, Monotonic, Reason, ReasonKind, Sleep, Waits};
+use coachwork_vehicle::{Error, ErrorKind, Monotonic, Reason, ReasonKind, Sleep, Timestamp, Waits};
 
 use crate::connect::{Established, establish};
 use crate::link::Link;
+use crate::renewal::Renewal;
 use crate::shared::{Expired, Mode, Shared};
 
 /// How many messages are taken before others get their turn.
@@ -43,6 +44,7 @@ struct Standing {
     since: Monotonic,
     heard: Monotonic,
     probed: bool,
+    renewal: Renewal,
 }
 
 impl Running {
@@ -50,9 +52,10 @@ impl Running {
         shared: Arc<Shared>,
         connector: Arc<dyn Connector>,
         connection: Box<dyn Connection>,
+        renew: Option<Timestamp>,
     ) -> Self {
         let waits = shared.options.backoff.waits(shared.options.seed);
-        let phase = Phase::Up(Standing::new(connection, shared.clock.monotonic()));
+        let phase = Phase::Up(Standing::new(&shared, connection, renew));
         Self { shared, connector, waits, phase, timer: None }
     }
 
@@ -102,20 +105,24 @@ impl Running {
     }
 
     fn stands(&mut self, established: Established) -> Phase {
-        let Established { connection, session, metadata } = established;
+        let Established { connection, session, metadata, renew } = established;
         let native = matches!(self.shared.mode, Mode::Native(_));
         if native != session.has_additions() {
             let message = "the gateway does not speak as it did before; connect anew";
             return self.lost(&Error::new(ErrorKind::Protocol, message));
         }
         self.shared.link_stands(session, metadata);
-        Phase::Up(Standing::new(connection, self.shared.clock.monotonic()))
+        #[cfg(feature = "trace")]
+        tracing::info!("the link stands again");
+        Phase::Up(Standing::new(&self.shared, connection, renew))
     }
 
     fn lost(&mut self, error: &Error) -> Phase {
         let clock = &self.shared.clock;
         let retry = clock.monotonic().saturating_add(self.waits.draw());
         let reason = Reason::because(ReasonKind::Link, error.message().to_owned());
+        #[cfg(feature = "trace")]
+        tracing::warn!(kind = ?error.kind(), "the link is lost");
         self.shared.link_lost(error, Link::Down { reason: reason.clone(), retry }, &reason);
         self.timer = None;
         Phase::Waiting(clock.sleep_until(retry))
@@ -134,8 +141,9 @@ impl Drop for Running {
 }
 
 impl Standing {
-    fn new(connection: Box<dyn Connection>, now: Monotonic) -> Self {
-        Self { connection, since: now, heard: now, probed: false }
+    fn new(shared: &Shared, connection: Box<dyn Connection>, renew: Option<Timestamp>) -> Self {
+        let now = shared.clock.monotonic();
+        Self { connection, since: now, heard: now, probed: false, renewal: Renewal::new(shared, renew) }
     }
 
     /// Moves messages both ways; ready with what broke the link.
@@ -197,6 +205,7 @@ impl Standing {
         cx: &mut Context<'_>,
     ) -> Option<Error> {
         loop {
+            self.renewal.poll(shared, cx);
             let quiet = self.heard.saturating_add(shared.options.keep_alive);
             let due = match shared.next_deadline() {
                 // The word that was asked for has been given up: it is asked for again.
@@ -209,6 +218,7 @@ impl Standing {
                 None => quiet,
             };
             let due = shared.delivery_due().map_or(due, |delivery| due.min(delivery));
+            let due = self.renewal.due().map_or(due, |renewal| due.min(renewal));
             if timer.as_ref().is_none_or(|(at, _)| *at > due) {
                 *timer = Some((due, shared.clock.sleep_until(due)));
             }

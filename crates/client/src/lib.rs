@@ -12,9 +12,11 @@ mod options;
 mod outbox;
 mod plain;
 pub mod queue;
+mod renewal;
 mod shared;
 mod slot;
 mod subscription;
+mod token;
 mod watch;
 
 pub use client::Client;
@@ -22,3 +24,4 @@ pub use coachwork_vehicle::Backoff;
 pub use link::Link;
 pub use options::Options;
 pub use outbox::Outbox;
+pub use token::{Token, TokenSource};

@@ -9,6 +9,8 @@ use std::time::Duration;
 use coachwork_transport::Limits;
 use coachwork_vehicle::Backoff;
 
+use crate::token::TokenSource;
+
 /// How a client behaves. Start from `Options::default()` and change what should differ.
 ///
 /// ```
@@ -18,12 +20,15 @@ use coachwork_vehicle::Backoff;
 /// options.request_time = Duration::from_secs(2);
 /// options.seed = 0x5EED; // from a random source, where there is one
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
     /// The token to be let in with. It is not shown to a gateway at the other end of a link that others can read, unless
     /// [`plain_links`](Self::plain_links) says so.
     pub token: Option<Arc<[u8]>>,
+    /// Where tokens come from, in place of [`token`](Self::token): asked at each connect, when a token wants to be renewed, and when the
+    /// gateway says that it has ended. A link that stands shows the newer one, and its subscriptions go on.
+    pub tokens: Option<Arc<dyn TokenSource>>,
     /// How long a request may stay unanswered. Default 10 seconds.
     pub request_time: Duration,
     /// How long an attempt to connect may take, the catalogue included. Default 15 seconds.
@@ -47,6 +52,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             token: None,
+            tokens: None,
             request_time: Duration::from_secs(10),
             connect_time: Duration::from_secs(15),
             backoff: Backoff::default(),
@@ -58,11 +64,43 @@ impl Default for Options {
     }
 }
 
+/// Sources of tokens are equal where they are the same one.
+impl PartialEq for Options {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            token,
+            tokens,
+            request_time,
+            connect_time,
+            backoff,
+            seed,
+            keep_alive,
+            limits,
+            plain_links,
+        } = self;
+        let same = match (tokens, &other.tokens) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        same && *token == other.token
+            && *request_time == other.request_time
+            && *connect_time == other.connect_time
+            && *backoff == other.backoff
+            && *seed == other.seed
+            && *keep_alive == other.keep_alive
+            && *limits == other.limits
+            && *plain_links == other.plain_links
+    }
+}
+
+impl Eq for Options {}
+
 /// The token does not show.
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("token", &self.token.as_ref().map(|token| format!("{} bytes", token.len())))
+            .field("tokens", &self.tokens.is_some())
             .field("request_time", &self.request_time)
             .field("connect_time", &self.connect_time)
             .field("backoff", &self.backoff)

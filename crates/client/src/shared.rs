@@ -19,8 +19,8 @@ use bytes::Bytes;
 use coachwork_transport::viss::SubscriptionId;
 use coachwork_transport::{ClientSession, Moment, Ticket};
 use coachwork_vehicle::{
-    Board, Catalogue, CatalogueCell, Clock, Datapoint, Each, Error, ErrorKind, Reason, ReasonKind, Receipt,
-    Request, SignalId, Stage, Subscribe,
+    Board, Catalogue, CatalogueCell, Clock, Credential, Datapoint, Each, Error, ErrorKind, Reason,
+    ReasonKind, Receipt, Request, SignalId, Stage, Subscribe,
 };
 
 use crate::inbox::Inbox;
@@ -28,6 +28,7 @@ use crate::link::{Link, LinkCell};
 use crate::options::Options;
 use crate::outbox::Outbox;
 use crate::slot::{Pending, Slot};
+use crate::token::Token;
 
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
@@ -68,6 +69,8 @@ struct State {
     unknown: VecDeque<SignalId>,
     refreshing: bool,
     refresh_again: bool,
+    /// The gateway said that the token opens nothing any more.
+    renew: bool,
     left_out: Vec<(String, Error)>,
     driver: Option<Waker>,
     closing: bool,
@@ -344,6 +347,21 @@ impl Shared {
         self.lock().closing
     }
 
+    /// Whether the gateway has said since the last time that the token opens nothing.
+    pub(crate) fn was_told_to_renew(&self) -> bool {
+        std::mem::take(&mut self.lock().renew)
+    }
+
+    /// Shows the gateway another token, now: what goes on by it should not wait for the next request.
+    pub(crate) fn show(&self, token: Token) {
+        #[cfg(feature = "trace")]
+        tracing::debug!("a newer token is shown");
+        if let Some(session) = &mut self.lock().session {
+            session.set_authorization(Credential::Token(token.bytes));
+        }
+        self.probe();
+    }
+
     pub(crate) fn next_message(&self) -> Option<Bytes> {
         self.lock().out.pop_front()
     }
@@ -374,6 +392,7 @@ impl State {
             unknown: VecDeque::new(),
             refreshing: false,
             refresh_again: false,
+            renew: false,
             left_out,
             driver: None,
             closing: false,

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use coachwork_transport::viss::{Metadata, SubscriptionId};
 use coachwork_transport::{Arrived, Message, Reply, Ticket};
 use coachwork_vehicle::{
-    Catalogue, CatalogueCell, Datapoint, Each, Error, ErrorKind, Event, Get, Outcome, Permission, Reason,
-    ReasonKind, Receipt, Refusal, RefusalKind, SignalId, Stage, State,
+    Catalogue, CatalogueCell, Datapoint, Each, Error, ErrorKind, Event, Get, Operation, Outcome, Permission,
+    Reason, ReasonKind, Receipt, Refusal, RefusalKind, SignalId, Stage, State,
 };
 
 use super::{Asked, End, Mode, Refused, Shared, Waiting, odd};
@@ -42,6 +42,12 @@ impl Shared {
     }
 
     fn answered(&self, ticket: Ticket, answer: Result<Reply, Error>) {
+        if let Err(error) = &answer
+            && error.kind() == ErrorKind::Denied
+            && error.operation() == Some(Operation::Admit)
+        {
+            self.lock().renew = true;
+        }
         let waiting = self.lock().waiting.remove(&ticket);
         match waiting {
             None | Some(Waiting::Probe) => {}

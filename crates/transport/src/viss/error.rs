@@ -120,7 +120,7 @@ impl RawError<'_> {
             .or_else(|| number.map(|number| format!("error {number}")))
             .unwrap_or_else(|| "an error without a description".to_owned());
         let error = Error::new(kind, message);
-        let error = if reason == "invalid_token" || reason == "expired_token" {
+        let error = if ["invalid_token", "expired_token", "missing_token"].contains(&reason.as_str()) {
             error.during(Operation::Admit)
         } else {
             error
