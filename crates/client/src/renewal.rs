@@ -17,12 +17,14 @@ use crate::token::Token;
 /// How long to wait after a source had no token, or after a gateway did not take the newest one.
 const PAUSE: Duration = Duration::from_secs(5);
 
+type Asking = Pin<Box<dyn Future<Output = Result<Token, Error>> + Send>>;
+
 #[derive(Default)]
 pub(crate) struct Renewal {
     due: Option<Monotonic>,
     /// When the source was asked last.
     last: Option<Monotonic>,
-    asking: Option<Pin<Box<dyn Future<Output = Result<Token, Error>> + Send>>>,
+    asking: Option<Asking>,
 }
 
 impl Renewal {

@@ -12,6 +12,7 @@ use self::deliveries::Deliveries;
 pub(crate) use self::links::Expired;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) mode: Mode,
     pub(crate) link: LinkCell,
     pub(crate) outbox: Option<Outbox>,
+    /// The gateway said that the token opens nothing any more.
+    renew: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -69,8 +72,6 @@ struct State {
     unknown: VecDeque<SignalId>,
     refreshing: bool,
     refresh_again: bool,
-    /// The gateway said that the token opens nothing any more.
-    renew: bool,
     left_out: Vec<(String, Error)>,
     driver: Option<Waker>,
     closing: bool,
@@ -137,7 +138,8 @@ impl Shared {
     ) -> Self {
         let deliveries = Deliveries::new(options.backoff, options.seed);
         let state = Mutex::new(State::new(session, left_out, deliveries));
-        Self { clock, options, peer, mode, link: LinkCell::new(Link::Up), outbox, state }
+        let (link, renew) = (LinkCell::new(Link::Up), AtomicBool::new(false));
+        Self { clock, options, peer, mode, link, outbox, renew, state }
     }
 
     pub(crate) fn catalogue(&self) -> Arc<Catalogue> {
@@ -349,7 +351,7 @@ impl Shared {
 
     /// Whether the gateway has said since the last time that the token opens nothing.
     pub(crate) fn was_told_to_renew(&self) -> bool {
-        std::mem::take(&mut self.lock().renew)
+        self.renew.swap(false, Ordering::Relaxed)
     }
 
     /// Shows the gateway another token, now: what goes on by it should not wait for the next request.
@@ -392,7 +394,6 @@ impl State {
             unknown: VecDeque::new(),
             refreshing: false,
             refresh_again: false,
-            renew: false,
             left_out,
             driver: None,
             closing: false,

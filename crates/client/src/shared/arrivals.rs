@@ -5,6 +5,7 @@
 //! *Next:* `../slot.rs` (answers), `../inbox.rs` (events).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use coachwork_transport::viss::{Metadata, SubscriptionId};
 use coachwork_transport::{Arrived, Message, Reply, Ticket};
@@ -46,7 +47,7 @@ impl Shared {
             && error.kind() == ErrorKind::Denied
             && error.operation() == Some(Operation::Admit)
         {
-            self.lock().renew = true;
+            self.renew.store(true, Ordering::Relaxed);
         }
         let waiting = self.lock().waiting.remove(&ticket);
         match waiting {

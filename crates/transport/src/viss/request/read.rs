@@ -105,7 +105,7 @@ impl RawRequest<'_> {
             .map(|text| token::from_text(&text.0))
             .transpose()?
             .map(|token| Credential::Token(token.into()));
-        let filters = match &self.filter {
+        let mut filters = match &self.filter {
             Some(filter) => filter::read(filter, limits)?,
             None => Filters::default(),
         };
@@ -127,23 +127,11 @@ impl RawRequest<'_> {
                     return Err(invalid("a get takes the filters paths, metadata and history"));
                 }
                 let above_all = filters.metadata.is_some();
-                let target = target(self.path, filters.paths)?;
+                let target = target(self.path, filters.paths.take())?;
                 if target == Target::everything() && !above_all {
                     return Err(invalid("a path is empty"));
                 }
-                match (filters.metadata, filters.history) {
-                    (Some(generations), _) => Call::Metadata { target, generations },
-                    (None, Some(period)) => Call::History { target, period },
-                    (None, None) if filters.capabilities => {
-                        if target.root() != "Vehicle" || !target.is_single() {
-                            return Err(invalid(
-                                "the capabilities of a server are asked for at the path Vehicle alone",
-                            ));
-                        }
-                        Call::Capabilities
-                    }
-                    (None, None) => Call::Get(target),
-                }
+                getting(target, &filters)?
             }
             "set" => {
                 if has_filter {
@@ -215,6 +203,19 @@ impl RawSetItem<'_> {
         let key = self.key.map(|key| Key::new(&key.0)).transpose().map_err(|why| invalid(why.to_string()))?;
         Ok(SetItem { path, value, within, key })
     }
+}
+
+/// What a get asks, by the filter beside that of paths.
+fn getting(target: Target, filters: &Filters) -> Result<Call, Error> {
+    Ok(match (filters.metadata, filters.history) {
+        (Some(generations), _) => Call::Metadata { target, generations },
+        (None, Some(period)) => Call::History { target, period },
+        (None, None) if !filters.capabilities => Call::Get(target),
+        (None, None) if target.root() == "Vehicle" && target.is_single() => Call::Capabilities,
+        (None, None) => {
+            return Err(invalid("the capabilities of a server are asked for at the path Vehicle alone"));
+        }
+    })
 }
 
 fn groups_of(
