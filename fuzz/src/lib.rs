@@ -22,6 +22,7 @@ pub mod math;
 pub mod pattern;
 pub mod policy;
 pub mod recording;
+pub mod serve_config;
 pub mod session_bytes;
 pub mod simulator_actions;
 pub mod status_list;

@@ -146,3 +146,8 @@ fn simulator_actions() {
 fn websocket() {
     replay("websocket", coachwork_fuzz::websocket::run);
 }
+
+#[test]
+fn serve_config() {
+    replay("serve_config", coachwork_fuzz::serve_config::run);
+}

@@ -8,6 +8,8 @@ mod access;
 mod car;
 mod clock;
 mod config;
+#[cfg(test)]
+mod config_tests;
 mod handover;
 mod repeat;
 mod report;

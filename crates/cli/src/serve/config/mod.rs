@@ -436,6 +436,3 @@ impl fmt::Display for ConfigError {
         f.write_str(&self.why)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,6 @@
-use super::*;
+//! Configs that are read, written and refused. Beside the module, which the fuzzer's crate includes as it is.
+
+use super::config::*;
 use proptest::prelude::*;
 
 /// Everything that a config can say.
