@@ -11,8 +11,9 @@ use clap::Args;
 use coachwork_can::bus::{Batch, Bus, LogSource};
 use coachwork_can::log::{LogReader, LogWriter};
 use coachwork_can::{Databases, Mapping, Segment, StartValues, Wiring};
+use coachwork_simulator::{Scenario, SimulatedVehicle};
 use coachwork_vehicle::{
-    Clock, Datapoint, Event, MAX_QUEUE, ManualClock, Points, ReasonKind, Recorder, State, Subscribe,
+    Clock, Datapoint, Driver, Event, MAX_QUEUE, ManualClock, Points, ReasonKind, Recorder, State, Subscribe,
     Timestamp, Vehicle,
 };
 use std::path::PathBuf;
@@ -23,10 +24,10 @@ use std::time::Duration;
 ///
 /// Without a mapping, the frames of the bus become a log, in the format of the file's name or of --to. With a mapping and databases, the
 /// datapoints of the vehicle become a recording, which `coachwork replay` plays back; then the frames may come from a log instead of a bus.
-/// Ctrl-C ends it, and the file is whole.
+/// With --simulator, the vehicle is a simulated car. Ctrl-C ends it, and the file is whole.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  coachwork record --bus socketcan:can0 drive.log.gz\n  coachwork record --bus slcan:/dev/ttyACM0 -d car.dbc -m car.json drive.rec --for 60\n  coachwork record --log drive.log -d car.dbc -m car.json drive.rec"
+    after_help = "Examples:\n  coachwork record --bus socketcan:can0 drive.log.gz\n  coachwork record --bus slcan:/dev/ttyACM0 -d car.dbc -m car.json drive.rec --for 60\n  coachwork record --log drive.log -d car.dbc -m car.json drive.rec\n  coachwork record --simulator=7 drive.rec --for 60"
 )]
 pub(crate) struct Record {
     /// The file to write; `-` is standard output.
@@ -37,8 +38,11 @@ pub(crate) struct Record {
     /// Take the frames from this log instead of a bus.
     #[arg(long, value_name = "LOG", conflicts_with = "bus", requires = "mapping")]
     log: Option<PathBuf>,
+    /// Record a simulated car, with this seed.
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0", conflicts_with_all = ["bus", "log", "mapping"])]
+    simulator: Option<u64>,
     /// The format of the log to write.
-    #[arg(short, long, value_name = "FORMAT", value_parser = formats(), conflicts_with = "mapping")]
+    #[arg(short, long, value_name = "FORMAT", value_parser = formats(), conflicts_with_all = ["mapping", "simulator"])]
     to: Option<String>,
     /// Stop after this many seconds.
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
@@ -58,7 +62,15 @@ impl Record {
         let mapping = self.on.mapping()?;
         block_on(async {
             match mapping {
-                None => self.frames().await,
+                None => match self.simulator {
+                    None => self.frames().await,
+                    Some(seed) => {
+                        let clock: Arc<dyn Clock> = clock()?;
+                        let made = SimulatedVehicle::new(clock, &Scenario::seeded(seed));
+                        let (car, driver) = made.map_err(failure)?;
+                        self.say(&car, driver, Progress::endless()).await
+                    }
+                },
                 Some((mapping, databases, start)) => self.datapoints(&mapping, databases, start).await,
             }
         })
@@ -122,7 +134,7 @@ impl Record {
         databases: Databases,
         start: StartValues,
     ) -> Result<(), Failure> {
-        let (bus, mut progress, clock): (Bus, _, Arc<dyn Clock>) = match &self.log {
+        let (bus, progress, clock): (Bus, _, Arc<dyn Clock>) = match &self.log {
             None => (self.on.open().await?, Progress::endless(), clock()?),
             Some(log) => {
                 let (reader, progress) = Progress::of_file(log)?;
@@ -140,6 +152,11 @@ impl Record {
         for remark in car.remarks() {
             tell(remark);
         }
+        self.say(&car, driver, progress).await
+    }
+
+    /// Writes down what a vehicle says.
+    async fn say(&self, car: &dyn Vehicle, driver: Driver, mut progress: Progress) -> Result<(), Failure> {
         let all = Subscribe::to(car.catalogue().ids());
         let wish = if car.catalogue().facts().back_pressure { all.block(4096) } else { all.queue(MAX_QUEUE) };
         let mut watch = car.subscribe(wish).await.map_err(failure)?;

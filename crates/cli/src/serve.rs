@@ -11,6 +11,7 @@ mod config;
 #[cfg(test)]
 mod config_tests;
 mod handover;
+mod peers;
 mod repeat;
 mod report;
 mod running;

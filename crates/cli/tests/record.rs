@@ -194,3 +194,14 @@ fn what_cannot_be_done_is_said() {
     let (_, said, status) = run(&folder, "replay drive.log --bus virtual:x --speed 0");
     assert_eq!(status, 2, "{said}");
 }
+
+#[test]
+fn a_simulated_car_is_recorded_and_told_again() {
+    let folder = folder("simulated");
+    let (_, told, status) = run(&folder, "record --simulator=7 sim.rec --count 90 --for 20");
+    assert_eq!(status, 0, "{told}");
+    assert!(told.contains("datapoints in sim.rec"), "{told}");
+    let (said, told, status) = run(&folder, "replay sim.rec --speed max");
+    assert_eq!(status, 0, "{told}");
+    assert!(said.contains("Vehicle.TraveledDistance 12345678"), "{said}");
+}

@@ -261,6 +261,41 @@ fn a_config_that_is_wrong_is_refused_with_its_place_and_nothing_listens() {
 }
 
 #[test]
+fn a_report_goes_to_its_file_and_to_another_after_a_hangup() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[listen]\ntcp = [{ address = \"127.0.0.1:0\" }]\n[report]\nfile = \"serve.log\"\npeers = true\ncounters_every = 0.05\n";
+    let served = Served::config(folder.path(), config, 1);
+    assert_eq!(served.client(&["get", "Vehicle.Speed"]).0, 0);
+    let (log, moved) = (folder.path().join("serve.log"), folder.path().join("serve.log.1"));
+    let has = |path: &std::path::Path, parts: &[&str]| {
+        let end = std::time::Instant::now() + process::SOON;
+        loop {
+            let text = fs::read_to_string(path).unwrap_or_default();
+            if parts.iter().all(|part| text.contains(part)) {
+                return;
+            }
+            assert!(std::time::Instant::now() < end, "{parts:?} are not in {text}");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    };
+    has(
+        &log,
+        &[
+            "Z serving simulator, ",
+            "peer 1 came in: 127.0.0.1:",
+            ", local",
+            "peer 1 left; 2 requests, 0 refused",
+            "0 connections of 1 accepted",
+        ],
+    );
+    fs::rename(&log, &moved).unwrap();
+    served.process.signal("HUP");
+    has(&log, &["0 connections of 1 accepted"]);
+    assert_eq!(served.stop(), 0);
+    has(&log, &["terminated: letting peers go", "stopped: "]);
+}
+
+#[test]
 fn a_port_that_is_taken_is_an_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let (status, out, err) = run(&["serve", "--listen", &format!("tcp://{}", taken.local_addr().unwrap())]);

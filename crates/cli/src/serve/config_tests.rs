@@ -76,6 +76,7 @@ drain_time = 1
 [report]
 file = "serve.log"
 counters_every = 60
+peers = true
 [reload]
 every = 2
 "#;

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coachwork_gateway::{Gateway, Options, SlowPeers};
+use coachwork_gateway::{Gateway, Observer, Options, SlowPeers};
 use coachwork_tokio::SystemClock;
 use coachwork_vehicle::{Clock, Vehicle};
 use tokio::sync::mpsc;
@@ -18,6 +18,7 @@ use tokio::time::MissedTickBehavior;
 use super::access::Access;
 use super::car;
 use super::config::{Config, Count, Limits, Seconds, USUAL_ADDRESS};
+use super::peers::Peers;
 use super::report::Report;
 use super::transports::{self, Shown, Transport};
 use super::watched::Watched;
@@ -38,9 +39,10 @@ pub(super) async fn run(config: Config, folder: &Path, is_bare: bool) -> Result<
     let options = options(&config);
     let transports = transports::open(&config.listen, folder, &options.limits).await?;
     let access = Access::open(&config, folder, built.vehicle.clone(), clock.clone())?;
-    let (ended, mut ends) = mpsc::channel(16);
+    let (ended, mut ends) = mpsc::channel(256);
+    let observer = config.report.peers.then(|| Arc::new(Peers::new(ended.clone())) as Arc<dyn Observer>);
     let mut serving =
-        Serving::new(&config, folder, clock, built.vehicle, options, report, transports, access)?;
+        Serving::new(&config, folder, clock, built.vehicle, options, report, transports, access, observer)?;
     for remark in built.remarks {
         serving.say(remark);
     }
@@ -108,6 +110,7 @@ struct Serving<'a> {
     report: Report,
     transports: Vec<Transport>,
     access: Access,
+    observer: Option<Arc<dyn Observer>>,
     gateway: Gateway,
     shown: Vec<(Shown, Watched)>,
     watched: WatchedAccess,
@@ -137,11 +140,12 @@ impl<'a> Serving<'a> {
         report: Report,
         transports: Vec<Transport>,
         access: Access,
+        observer: Option<Arc<dyn Observer>>,
     ) -> Result<Self, Failure> {
         let shown = transports.iter().filter_map(|transport| transport.shown.clone());
         let shown = shown.map(|shown| (shown.clone(), Watched::new(shown.files()))).collect();
         let watched = WatchedAccess::new(&access);
-        let gateway = Gateway::new(access.admission.clone(), clock.clone(), options.clone());
+        let gateway = observed(&access, &clock, &options, observer.as_ref());
         let serving = Self {
             config,
             folder,
@@ -151,6 +155,7 @@ impl<'a> Serving<'a> {
             report,
             transports,
             access,
+            observer,
             gateway,
             shown,
             watched,
@@ -242,7 +247,7 @@ impl<'a> Serving<'a> {
     }
 
     fn gateway_of(&mut self, access: Access) -> Result<(), Failure> {
-        let gateway = Gateway::new(access.admission.clone(), self.clock.clone(), self.options.clone());
+        let gateway = observed(&access, &self.clock, &self.options, self.observer.as_ref());
         let before = std::mem::replace(&mut self.gateway, gateway);
         self.watched = WatchedAccess::new(&access);
         self.access = access;
@@ -250,6 +255,20 @@ impl<'a> Serving<'a> {
         self.open_doors()?;
         drop(tokio::spawn(async move { before.shutdown(drain).await }));
         Ok(())
+    }
+}
+
+/// A gateway that lets in whom an admission lets in.
+fn observed(
+    access: &Access,
+    clock: &Arc<SystemClock>,
+    options: &Options,
+    observer: Option<&Arc<dyn Observer>>,
+) -> Gateway {
+    let gateway = Gateway::new(access.admission.clone(), clock.clone(), options.clone());
+    match observer {
+        Some(observer) => gateway.observed(observer.clone()),
+        None => gateway,
     }
 }
 

@@ -344,6 +344,8 @@ pub(crate) struct Report {
     /// A file to append to, opened anew on SIGHUP; without it, standard error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<PathBuf>,
+    /// Whether it tells of each peer that comes, goes, and is refused something.
+    pub(crate) peers: bool,
     /// How often the gateway's counters are told; without it, never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) counters_every: Option<Seconds>,
