@@ -5,6 +5,7 @@
 
 mod bounds;
 mod end;
+pub mod network;
 mod travel;
 
 use std::fmt;

@@ -54,9 +54,29 @@ pub(crate) async fn deliver(shared: &Shared, delivery: Delivery) -> Result<Answe
     notes.retain(|note| note.number > stored);
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     shared.counted.notes_again.add(count(all - notes.len()));
-    let Some(last) = notes.last().map(|note| note.number) else { return Ok(Answer::Delivered(stored)) };
-    let new = notes.len();
-    intake.inbox.store(lane, notes).await?;
-    shared.counted.notes.add(count(new));
-    Ok(Answer::Delivered(last))
+    let Some(last) = notes.last().map(|note| note.number) else {
+        return Ok(Answer::Delivered { stored, refused: None });
+    };
+    match intake.inbox.store(lane, notes.clone()).await {
+        Ok(()) => {
+            shared.counted.notes.add(count(notes.len()));
+            return Ok(Answer::Delivered { stored: last, refused: None });
+        }
+        Err(error) if error.kind() != ErrorKind::Invalid => return Err(error),
+        // One of them is refused: those before it are stored, those behind it come again.
+        Err(_) => {}
+    }
+    let mut stored = stored;
+    for note in notes {
+        let number = note.number;
+        match intake.inbox.store(lane, vec![note]).await {
+            Ok(()) => stored = number,
+            Err(error) if error.kind() == ErrorKind::Invalid => {
+                return Ok(Answer::Delivered { stored, refused: Some(number) });
+            }
+            Err(error) => return Err(error),
+        }
+        shared.counted.notes.add(1);
+    }
+    Ok(Answer::Delivered { stored, refused: None })
 }

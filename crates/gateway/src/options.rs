@@ -32,7 +32,8 @@ pub struct Options {
     pub handshake_time: Duration,
     /// How long a peer may leave what waits for it unread before it is cut off. Default 30 seconds.
     pub write_time: Duration,
-    /// How long a peer without subscriptions may be silent before it is cut off. Default 10 minutes.
+    /// How long a peer without subscriptions may be silent before it is cut off; and one that has some and speaks Coachwork's additional members,
+    /// while nothing is sent to it either: such a client asks for a word well before that. Default 10 minutes.
     pub idle_time: Duration,
     /// How many admissions are remembered, each for one credential. Default 1,024.
     pub admissions: usize,

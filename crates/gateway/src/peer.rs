@@ -106,6 +106,8 @@ struct Peer {
     /// Since when something has waited for the peer to read.
     waiting_since: Option<Monotonic>,
     heard: Monotonic,
+    /// When something was written for it last.
+    said: Monotonic,
     /// The view that was described to the peer last, until it has a newer catalogue.
     described: Option<(Arc<Pass>, Superseded)>,
     /// When to look which admissions have ended.
@@ -147,6 +149,7 @@ impl Peer {
             events: VecDeque::new(),
             waiting_since: None,
             heard,
+            said: heard,
             described: None,
             over_at: None,
             draining,
@@ -380,7 +383,7 @@ impl Peer {
             } else {
                 break;
             }
-            (wrote, self.waiting_since) = (true, None);
+            (wrote, self.said, self.waiting_since) = (true, now.monotonic, None);
         }
         match self.connection.poll_flush(cx) {
             Poll::Ready(flushed) => {
@@ -494,22 +497,30 @@ impl Peer {
         {
             return Some(End { reason: None, cut_off: true });
         }
-        let silent = now.monotonic.saturating_since(self.heard) >= options.idle_time;
-        if silent && self.is_idle() {
+        if self.silent_since().is_some_and(|since| now.monotonic.saturating_since(since) >= options.idle_time)
+        {
             let reason = CloseReason::new(CloseCode::Policy, "nothing was heard for too long");
             return Some(End { reason: Some(reason), cut_off: true });
         }
         None
     }
 
-    fn is_idle(&self) -> bool {
-        self.feeds.is_empty() && self.session.requests() == 0
+    /// Since when a peer has been silent that should not be.
+    fn silent_since(&self) -> Option<Monotonic> {
+        if self.session.requests() > 0 {
+            return None;
+        }
+        if self.feeds.is_empty() {
+            return Some(self.heard);
+        }
+        // A client of ours that hears nothing asks for a word: one that does not is gone, whatever its link says.
+        self.session.form().additions.then(|| self.heard.max(self.said))
     }
 
     fn next_due(&self) -> Option<Monotonic> {
         let options = &self.shared.options;
         let unread = self.waiting_since.map(|since| since.saturating_add(options.write_time));
-        let silent = self.is_idle().then(|| self.heard.saturating_add(options.idle_time));
+        let silent = self.silent_since().map(|since| since.saturating_add(options.idle_time));
         let drain = self.shared.drain.until();
         let (read, told) = (self.incoming.free_at(), self.outgoing.free_at());
         [self.session.next_deadline(), unread, silent, self.over_at, drain, read, told]

@@ -27,7 +27,7 @@ pub(super) struct Deliveries {
     under_way: bool,
     /// This gateway takes none.
     refused: bool,
-    /// How many go at once: one, after the gateway has refused several.
+    /// How many go at once: one, after several did not arrive.
     count: usize,
     /// Nothing is sent before.
     after: Option<Monotonic>,
@@ -100,11 +100,15 @@ impl Shared {
     /// What the gateway says to a delivery of these notes.
     pub(super) fn delivered(&self, numbers: &[u64], answer: Result<Reply, Error>) {
         let Some(outbox) = &self.outbox else { return };
-        let stored = answer.and_then(|reply| match reply {
+        let next = outbox.next_number();
+        let answer = answer.and_then(|reply| match reply {
             // No note had this number: the gateway knows another queue of the same name.
-            Reply::Delivered { stored } if stored >= outbox.next_number() => Err(odd()),
-            Reply::Delivered { stored } if numbers.first().is_some_and(|first| *first <= stored) => {
-                Ok(stored)
+            Reply::Delivered { stored, .. } if stored >= next => Err(odd()),
+            Reply::Delivered { stored, refused } => {
+                let (known, left): (Vec<u64>, Vec<u64>) =
+                    numbers.iter().partition(|number| **number <= stored);
+                let refused = refused.filter(|refused| left.first() == Some(refused));
+                if known.is_empty() && refused.is_none() { Err(odd()) } else { Ok((known, refused)) }
             }
             _ => Err(odd()),
         });
@@ -113,31 +117,27 @@ impl Shared {
             let mut state = self.lock();
             let deliveries = &mut state.deliveries;
             deliveries.under_way = false;
-            match stored {
-                Ok(stored) => {
+            match answer {
+                Ok(ended) => {
                     deliveries.count = NOTES;
                     deliveries.waits.succeeded();
-                    let known = numbers.iter().copied().filter(|number| *number <= stored);
-                    Some((known.collect::<Vec<_>>(), End::Delivered))
+                    Some(ended)
                 }
-                Err(error) if error.kind() == ErrorKind::Invalid => {
-                    deliveries.count = 1;
-                    (numbers.len() == 1).then(|| (numbers.to_vec(), End::Refused))
+                Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Denied) => {
+                    deliveries.refused = true;
+                    None
                 }
-                Err(error) if error.is_temporary() => {
+                Err(_) => {
                     // Several may be too many at once.
                     deliveries.count = 1;
                     deliveries.wait(now);
                     None
                 }
-                Err(_) => {
-                    deliveries.refused = true;
-                    None
-                }
             }
         };
-        if let Some((numbers, why)) = ended {
-            outbox.end(numbers, why);
+        if let Some((delivered, refused)) = ended {
+            outbox.end(delivered, End::Delivered);
+            outbox.end(refused, End::Refused);
         }
     }
 

@@ -103,10 +103,12 @@ pub enum Reply {
     },
     /// To an unsubscribe.
     Unsubscribed,
-    /// To a delivery: the highest number of its lane that is stored.
+    /// To a delivery.
     Delivered {
-        /// The number, zero where there is none.
+        /// The highest number of its lane that is stored, zero where there is none.
         stored: u64,
+        /// The note behind it, where that one will never be.
+        refused: Option<u64>,
     },
 }
 
@@ -492,8 +494,9 @@ impl ClientSession {
             }
             Kind::Unsubscribe => Ok(Reply::Unsubscribed),
             Kind::Deliver => {
-                let stored = reply.stored.and_then(|stored| stored.0.parse().ok());
-                Ok(Reply::Delivered { stored: stored.ok_or_else(|| lacks("number of what is stored"))? })
+                let number = |text: Option<Text<'_>>| text.and_then(|text| text.0.parse().ok());
+                let stored = number(reply.stored).ok_or_else(|| lacks("number of what is stored"))?;
+                Ok(Reply::Delivered { stored, refused: number(reply.refused_note) })
             }
         }
     }

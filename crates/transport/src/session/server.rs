@@ -196,7 +196,7 @@ impl ServerSession {
                 let repeated = (self.form.dialect == Dialect::V2).then(|| subscription.as_str());
                 envelope.unsubscribed(repeated)
             }
-            (Kind::Deliver, Answer::Delivered(stored)) => envelope.delivered(*stored),
+            (Kind::Deliver, Answer::Delivered { stored, refused }) => envelope.delivered(*stored, *refused),
             _ => envelope.error(&Error::new(ErrorKind::Other, "the server has no answer to this request")),
         })
     }

@@ -38,8 +38,13 @@ pub enum Answer {
     },
     /// To an unsubscribe: the subscription is gone.
     Unsubscribed,
-    /// To a delivery: the highest number of its lane that is stored.
-    Delivered(u64),
+    /// To a delivery.
+    Delivered {
+        /// The highest number of its lane that is stored.
+        stored: u64,
+        /// The note behind it, where that one will never be.
+        refused: Option<u64>,
+    },
     /// To any request: it failed as a whole.
     Failed(Error),
 }
@@ -185,9 +190,12 @@ impl Envelope<'_> {
         self.close(json)
     }
 
-    pub(crate) fn delivered(&self, stored: u64) -> Bytes {
+    pub(crate) fn delivered(&self, stored: u64, refused: Option<u64>) -> Bytes {
         let mut json = self.open();
         json.key("stored").plain(stored);
+        if let Some(refused) = refused {
+            json.key("refusedNote").plain(refused);
+        }
         self.close(json)
     }
 

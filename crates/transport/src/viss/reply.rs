@@ -49,6 +49,8 @@ pub(crate) struct RawReply<'a> {
     #[serde(borrow)]
     pub(crate) stored: Option<Text<'a>>,
     #[serde(borrow)]
+    pub(crate) refused_note: Option<Text<'a>>,
+    #[serde(borrow)]
     pub(crate) coachwork: Option<Text<'a>>,
 }
 
