@@ -3,6 +3,7 @@
 //!
 //! The test runs itself again in the roles of client and gateway; each line that the client prints is a `put` that has returned.
 #![cfg(unix)]
+#![allow(clippy::disallowed_methods, reason = "real processes, in real time")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
