@@ -234,13 +234,10 @@ impl World {
                 let clock: Arc<dyn Clock> = Arc::new(clock.clone());
                 let connecting =
                     Client::connect_with(network.connector(), clock.clone(), options.clone(), kept.clone());
-                match connecting.await {
-                    Ok(connected) => break connected,
-                    Err(_) => {
-                        let later = clock.monotonic().saturating_add(Duration::from_millis(500));
-                        clock.sleep_until(later).await;
-                    }
+                if let Ok(connected) = connecting.await {
+                    break connected;
                 }
+                clock.sleep_until(clock.monotonic().saturating_add(Duration::from_millis(500))).await;
             };
             *holder.borrow_mut() = Some(client.clone());
             let app = watch(client, seen, clock);
@@ -304,7 +301,7 @@ impl World {
         if counters.bytes > 3 * QUEUE_BYTES || counters.dropped > 0 {
             self.wrong.borrow_mut().push(format!("the queue of app {which}: {counters:?}"));
         }
-        if app.disk.clone().is_dead() {
+        if app.disk.clone().has_died() {
             self.kill_app(which);
         }
     }
@@ -337,7 +334,7 @@ impl World {
         if let Ok(receipt) = client.set_queued(&request, Priority::High) {
             self.apps[which].receipts.push((receipt, self.clock.monotonic().saturating_add(within)));
         }
-        if self.apps[which].disk.clone().is_dead() {
+        if self.apps[which].disk.clone().has_died() {
             self.kill_app(which);
         }
     }
@@ -366,7 +363,7 @@ impl World {
         self.network.set_weather(Weather::fine());
         for which in 0..self.apps.len() {
             self.apps[which].disk.set_faults(Faults::default());
-            if self.apps[which].disk.clone().is_dead() {
+            if self.apps[which].disk.clone().has_died() {
                 self.kill_app(which);
             }
             // Woken by the next note, where the last one failed.
@@ -483,12 +480,12 @@ async fn watch(client: Client, seen: Rc<RefCell<BTreeMap<SignalId, State>>>, clo
     }
 }
 
-trait IsDead {
-    fn is_dead(self) -> bool;
+trait HasDied {
+    fn has_died(self) -> bool;
 }
 
-impl IsDead for Memory {
-    fn is_dead(mut self) -> bool {
+impl HasDied for Memory {
+    fn has_died(mut self) -> bool {
         use coachwork_client::queue::Storage as _;
         self.segments().is_err()
     }
