@@ -19,6 +19,7 @@ pub mod log_pcap;
 pub mod log_text;
 pub mod mapping;
 pub mod math;
+pub mod mqtt_envelope;
 pub mod pattern;
 pub mod policy;
 pub mod recording;

@@ -143,6 +143,11 @@ fn simulator_actions() {
 }
 
 #[test]
+fn mqtt_envelope() {
+    replay("mqtt_envelope", coachwork_fuzz::mqtt_envelope::run);
+}
+
+#[test]
 fn websocket() {
     replay("websocket", coachwork_fuzz::websocket::run);
 }

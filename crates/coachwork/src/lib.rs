@@ -38,6 +38,10 @@ pub use coachwork_entitlement as entitlement;
 #[cfg(feature = "remote")]
 #[cfg_attr(docsrs, doc(cfg(feature = "remote")))]
 pub use coachwork_gateway as gateway;
+/// VISS over MQTT: a car that is reached through a broker, with TLS.
+#[cfg(feature = "mqtt")]
+#[cfg_attr(docsrs, doc(cfg(feature = "mqtt")))]
+pub use coachwork_mqtt as mqtt;
 /// A deterministic car.
 #[cfg(feature = "simulator")]
 #[cfg_attr(docsrs, doc(cfg(feature = "simulator")))]

@@ -45,6 +45,7 @@ fn data_flows_one_way() {
         ("coachwork-transport", &["vehicle"]),
         ("coachwork-client", &["transport", "vehicle"]),
         ("coachwork-gateway", &["transport", "vehicle"]),
+        ("coachwork-mqtt", &["transport"]),
         ("coachwork-websocket", &["transport"]),
         ("coachwork-tokio", &["vehicle", "can", "transport", "client", "gateway"]),
         ("coachwork-conformance", &["vehicle", "entitlement", "transport", "client", "gateway"]),

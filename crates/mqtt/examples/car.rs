@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use coachwork_gateway::Gateway;
+use coachwork_gateway::{Gateway, Options};
 use coachwork_tokio::{SystemClock, spawn};
 use coachwork_transport::Limits;
 use coachwork_vehicle::{Catalogue, Clock, DataType, Datapoint, Entry, Everybody, Facts, MemoryVehicle};
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut listener = coachwork_mqtt::listen(&url, &limits)?;
     listener.online().await?;
     println!("the car is at its broker");
-    let gateway = Gateway::new(Arc::new(Everybody::sees(car.clone())), clock.clone(), Default::default());
+    let gateway = Gateway::new(Arc::new(Everybody::sees(car.clone())), clock.clone(), Options::default());
     spawn(gateway.serve(listener))?;
     let mut speed = 50.5_f32;
     loop {

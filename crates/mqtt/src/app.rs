@@ -22,7 +22,7 @@ use crate::connection::MqttConnection;
 use crate::envelope::{Envelope, Head, split_head};
 use crate::flow::{Arrival, Flow, window};
 use crate::link::{Broker, Heard, Link, random};
-use crate::mailbox::{Bell, Mailbox, cost};
+use crate::mailbox::{Bell, Mailbox, Over, cost};
 use crate::tls::{ClientTls, SignIn};
 use crate::topic;
 use crate::url::UrlError;
@@ -235,7 +235,7 @@ impl App {
                 return self.leave(link).await;
             }
             self.pump(&mut link);
-            if let Some(reason) = self.mailbox.over() {
+            if let Some(Over(reason)) = self.mailbox.over() {
                 if self.flow.is_some() {
                     self.say(&mut link, reason.map_or(Head::Lost, Head::Close));
                 }
@@ -282,7 +282,8 @@ impl App {
         if topic != self.own {
             return Ok(());
         }
-        let malformed = |what: &str| TransportError::Malformed { peer: self.peer.clone(), what: what.to_owned() };
+        let malformed =
+            |what: &str| TransportError::Malformed { peer: self.peer.clone(), what: what.to_owned() };
         let (head, data) = split_head(payload).map_err(|why| malformed(&why.to_string()))?;
         let Some(flow) = &mut self.flow else {
             return match head {

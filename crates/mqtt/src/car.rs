@@ -16,14 +16,16 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use coachwork_transport::{Arrival, CloseCode, CloseReason, Info, Limits, Listener, Security, TransportError};
+use coachwork_transport::{
+    Arrival, CloseCode, CloseReason, Info, Limits, Listener, Security, TransportError,
+};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
 
 use crate::connection::MqttConnection;
 use crate::flow::Flow;
 use crate::link::{Broker, Heard, Link, random};
-use crate::mailbox::{Bell, Mailbox, lock, wake};
+use crate::mailbox::{Bell, Mailbox, Over, lock, wake};
 use crate::peers::{Happening, PeerBounds, Peers};
 use crate::tls::{ClientTls, SignIn};
 use crate::topic;
@@ -48,7 +50,14 @@ pub fn listen(url: &str, limits: &Limits) -> Result<MqttListener, UrlError> {
     let broker = Broker::at(url, limits)?;
     let local = broker.url.shown.to_string();
     let door = Arc::new(Door::default());
-    Ok(MqttListener { broker, bounds: PeerBounds::default(), local, door, bell: Arc::default(), is_started: false })
+    Ok(MqttListener {
+        broker,
+        bounds: PeerBounds::default(),
+        local,
+        door,
+        bell: Arc::default(),
+        is_started: false,
+    })
 }
 
 /// Takes in whoever asks a car through its broker.
@@ -107,7 +116,7 @@ impl MqttListener {
     /// Lets the broker notice a lost link after one and a half times this. Default 20 seconds.
     #[must_use]
     pub fn keeping_alive(mut self, every: Duration) -> Self {
-        self.broker.keep_alive = every.clamp(Duration::from_secs(1), Duration::from_hours(1));
+        self.broker.keep_alive = every.clamp(Duration::from_secs(1), Duration::from_secs(3600));
         self
     }
 
@@ -267,7 +276,7 @@ impl Car {
         let part = if getrandom::fill(&mut byte).is_ok() { u32::from(byte[0]) + 1 } else { 256 };
         let mut over = pin!(tokio::time::sleep(most * part / 256));
         poll_fn(|cx| {
-            while let Poll::Ready(_) = self.bell.poll(cx) {}
+            while self.bell.poll(cx).is_ready() {}
             if lock(&self.door.0).listener_gone {
                 return Poll::Ready(false);
             }
@@ -407,7 +416,7 @@ impl Car {
             turn -= 1;
         }
         let more = mailbox.lock().flushed > 0;
-        if let Some(reason) = mailbox.over() {
+        if let Some(Over(reason)) = mailbox.over() {
             self.mailboxes.remove(&id);
             if let Some((topic, payload)) = self.peers.close(id, reason) {
                 link.publish(&topic, &[&payload]);

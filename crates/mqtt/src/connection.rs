@@ -28,7 +28,13 @@ pub struct MqttConnection {
 }
 
 impl MqttConnection {
-    pub(crate) fn new(info: Info, limits: &Limits, mailbox: Arc<Mailbox>, flow: Option<Flow>, wraps: bool) -> Self {
+    pub(crate) fn new(
+        info: Info,
+        limits: &Limits,
+        mailbox: Arc<Mailbox>,
+        flow: Option<Flow>,
+        wraps: bool,
+    ) -> Self {
         Self { info, limits: limits.clone(), mailbox, flow, told: 0, wraps }
     }
 
@@ -57,16 +63,17 @@ impl Connection for MqttConnection {
             return Poll::Ready(Err(TransportError::Closed { peer, reason: reason.clone() }));
         }
         let Some(message) = state.inbox.pop_front() else {
-            return match self.ended(&state) {
-                Some(end) => Poll::Ready(Err(end)),
-                None => {
-                    state.reader = Some(cx.waker().clone());
-                    Poll::Pending
-                }
-            };
+            if let Some(end) = self.ended(&state) {
+                return Poll::Ready(Err(end));
+            }
+            state.reader = Some(cx.waker().clone());
+            return Poll::Pending;
         };
         let length = message.data().len();
-        let counted = self.flow.as_ref().map_or_else(|| u64::try_from(cost(&message)).unwrap_or(0), |flow| flow.cost_here(length));
+        let counted = self
+            .flow
+            .as_ref()
+            .map_or_else(|| u64::try_from(cost(&message)).unwrap_or(0), |flow| flow.cost_here(length));
         state.taken = state.taken.saturating_add(counted);
         let taken = state.taken;
         drop(state);
@@ -111,7 +118,9 @@ impl Connection for MqttConnection {
             return Err(TransportError::Full { peer: peer(), limit: self.limits.write_buffer });
         }
         let mut data = BytesMut::with_capacity(size);
-        parts.iter().for_each(|part| data.extend_from_slice(part));
+        for part in parts {
+            data.extend_from_slice(part);
+        }
         if self.wraps && kind == MessageKind::Text && std::str::from_utf8(&data).is_err() {
             let end = TransportError::Malformed { peer: peer(), what: "a text that is not UTF-8".to_owned() };
             state.end = Some(end.clone());

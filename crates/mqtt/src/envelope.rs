@@ -188,7 +188,10 @@ impl Head {
                     name.len() <= 64 && !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric())
                 };
                 let session = session.map(|name| Some(name).filter(known)).map(|name| name.ok_or(()));
-                Some(Self::Hello { window: number(window)?, session: session.transpose().ok()?.map(Into::into) })
+                Some(Self::Hello {
+                    window: number(window)?,
+                    session: session.transpose().ok()?.map(Into::into),
+                })
             }
             ("taken", Some(total)) => number(total).map(Self::Taken),
             ("close", Some(rest)) => {
@@ -220,7 +223,8 @@ impl std::fmt::Display for Head {
             Self::Taken(total) => write!(f, "taken {total}"),
             // A line has one line.
             Self::Close(reason) => {
-                let text: String = reason.text().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+                let text: String =
+                    reason.text().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
                 write!(f, "close {}{}{text}", reason.code().number(), if text.is_empty() { "" } else { " " })
             }
             Self::Lost => f.write_str("lost"),

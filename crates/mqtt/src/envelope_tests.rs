@@ -3,8 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn parsed(payload: &str) -> Result<(String, String, Option<Head>), EnvelopeError> {
-    Envelope::parse(payload.as_bytes())
-        .map(|it| (it.topic.into_owned(), it.request.into_owned(), it.head))
+    Envelope::parse(payload.as_bytes()).map(|it| (it.topic.into_owned(), it.request.into_owned(), it.head))
 }
 
 #[test]
@@ -22,18 +21,43 @@ fn what_a_foreign_client_sends_is_understood() {
 #[test]
 fn what_is_no_envelope_is_said() {
     for bad in [
-        "", "{}", "[]", r#"{"topic":"a"}"#, r#"{"request":"a"}"#, r#"{"topic":1,"request":"a"}"#,
-        r#"{"topic":"a","request":1}"#, r#"{"topic":"a","request":null}"#, r#"{"topic":"a","request":["a"]}"#,
-        r#"{"topic":"a","request":"a"}x"#, r#"{"topic":"a","topic":"b","request":"a"}"#,
+        "",
+        "{}",
+        "[]",
+        r#"{"topic":"a"}"#,
+        r#"{"request":"a"}"#,
+        r#"{"topic":1,"request":"a"}"#,
+        r#"{"topic":"a","request":1}"#,
+        r#"{"topic":"a","request":null}"#,
+        r#"{"topic":"a","request":["a"]}"#,
+        r#"{"topic":"a","request":"a"}x"#,
+        r#"{"topic":"a","topic":"b","request":"a"}"#,
         r#"{"topic":"a","request":"a""#,
     ] {
         assert!(matches!(parsed(bad), Err(EnvelopeError::Form(_))), "{bad}: {:?}", parsed(bad));
     }
-    assert_eq!(parsed(r#"{"topic":"V/Vehicle","request":"a"}"#), Err(EnvelopeError::Topic(TopicFault::Asked)));
-    assert_eq!(parsed(r#"{"topic":"V\u0000","request":"a"}"#), Err(EnvelopeError::Topic(TopicFault::Character)));
-    for head in ["", "hi", "01", "-1", "1 text", "hello", "hello x", "hello 1 a b", "hello 1 ", "lost 1", "close x",
-        "99999999999999999999"]
-    {
+    assert_eq!(
+        parsed(r#"{"topic":"V/Vehicle","request":"a"}"#),
+        Err(EnvelopeError::Topic(TopicFault::Asked))
+    );
+    assert_eq!(
+        parsed(r#"{"topic":"V\u0000","request":"a"}"#),
+        Err(EnvelopeError::Topic(TopicFault::Character))
+    );
+    for head in [
+        "",
+        "hi",
+        "01",
+        "-1",
+        "1 text",
+        "hello",
+        "hello x",
+        "hello 1 a b",
+        "hello 1 ",
+        "lost 1",
+        "close x",
+        "99999999999999999999",
+    ] {
         let envelope = format!(r#"{{"topic":"a","request":"","coachwork":"{head}"}}"#);
         assert_eq!(parsed(&envelope), Err(EnvelopeError::Head), "{head}");
     }
@@ -50,9 +74,8 @@ fn heads() -> impl Strategy<Value = Head> {
             .prop_map(|(window, session)| Head::Hello { window, session }),
         (any::<u64>(), kind()).prop_map(|(number, kind)| Head::Part { number, kind }),
         any::<u64>().prop_map(Head::Taken),
-        (any::<u16>(), "([a-zäöü\"\\\\]{1,5} ?){0,4}").prop_map(|(code, text)| {
-            Head::Close(CloseReason::new(CloseCode::from_number(code), text))
-        }),
+        (any::<u16>(), "([a-zäöü\"\\\\]{1,5} ?){0,4}")
+            .prop_map(|(code, text)| { Head::Close(CloseReason::new(CloseCode::from_number(code), text)) }),
         Just(Head::Lost),
     ]
 }

@@ -132,7 +132,9 @@ impl FlowFault {
             Self::Missing => {
                 TransportError::io(peer, io::Error::other("the broker dropped messages on the way"))
             }
-            Self::Flood => TransportError::Malformed { peer, what: "more was sent than was agreed".to_owned() },
+            Self::Flood => {
+                TransportError::Malformed { peer, what: "more was sent than was agreed".to_owned() }
+            }
             Self::Window => TransportError::Malformed { peer, what: "a window of nothing".to_owned() },
         }
     }

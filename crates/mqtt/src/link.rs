@@ -93,8 +93,9 @@ impl Broker {
     /// A link whose broker has taken it in, and subscribed it to all topics. The broker says the will if the link is lost.
     pub(crate) async fn open(&self, will: (&str, &[u8]), topics: &[&str]) -> Result<Link, TransportError> {
         let peer = &self.url.shown;
-        Handle::try_current()
-            .map_err(|why| TransportError::io(peer.clone(), io::Error::new(io::ErrorKind::Unsupported, why)))?;
+        Handle::try_current().map_err(|why| {
+            TransportError::io(peer.clone(), io::Error::new(io::ErrorKind::Unsupported, why))
+        })?;
         tokio::time::timeout(self.within, self.opened(will, topics)).await.unwrap_or_else(|_| {
             let why = format!("no link within {:?}", self.within);
             Err(TransportError::io(peer.clone(), io::Error::new(io::ErrorKind::TimedOut, why)))
@@ -280,7 +281,7 @@ impl Link {
                 ready!(self.poll_keep_alive(cx)).map_err(|why| TransportError::io(self.peer.clone(), why))?;
                 continue;
             }
-            match self.decoder.next() {
+            match self.decoder.packet() {
                 Ok(Some(packet)) => return Poll::Ready(Ok(packet)),
                 Ok(None) => {}
                 Err(what) => return Poll::Ready(Err(self.malformed(what))),

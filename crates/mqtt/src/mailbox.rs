@@ -40,6 +40,9 @@ pub(crate) struct State {
     pub(crate) writer: Option<Waker>,
 }
 
+/// That a side has ended it, and the reason that it gave.
+pub(crate) struct Over(pub(crate) Option<CloseReason>);
+
 /// Tells the task which mailboxes have something for it.
 #[derive(Default)]
 pub(crate) struct Bell(Mutex<Rung>);
@@ -91,10 +94,10 @@ impl Mailbox {
     }
 
     /// Whether this side has ended it and nothing is left to be sent: the reason, if it gave one.
-    pub(crate) fn over(&self) -> Option<Option<CloseReason>> {
+    pub(crate) fn over(&self) -> Option<Over> {
         let state = self.lock();
         let is_closed = state.closing.is_some() && state.outbox.is_empty();
-        (state.dropped || state.end.is_some() || is_closed).then(|| state.closing.clone())
+        (state.dropped || state.end.is_some() || is_closed).then(|| Over(state.closing.clone()))
     }
 
     /// Ends it, unless it has ended already.
@@ -133,16 +136,12 @@ impl Bell {
     /// The next mailbox to look at.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<u64> {
         let mut rung = lock(&self.0);
-        match rung.order.pop_front() {
-            Some(id) => {
-                rung.waiting.remove(&id);
-                Poll::Ready(id)
-            }
-            None => {
-                rung.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
+        let Some(id) = rung.order.pop_front() else {
+            rung.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
+        rung.waiting.remove(&id);
+        Poll::Ready(id)
     }
 }
 

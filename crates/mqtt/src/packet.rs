@@ -79,7 +79,7 @@ impl Decoder {
     ///
     /// # Errors
     /// What is wrong with it. Nothing can be read any more.
-    pub fn next(&mut self) -> Result<Option<Packet>, &'static str> {
+    pub fn packet(&mut self) -> Result<Option<Packet>, &'static str> {
         let Some((first, header, size)) = fixed_header(&self.buffer)? else { return Ok(None) };
         if size > self.limit.saturating_add(OVERHEAD) {
             return self.pass_over(first, header, size);
@@ -209,7 +209,9 @@ pub(crate) fn publish(out: &mut BytesMut, id: u16, topic: &str, parts: &[&[u8]])
     head(out, 0x32, 4 + topic.len() + parts.iter().map(|part| part.len()).sum::<usize>());
     text(out, topic.as_bytes());
     out.put_u16(id);
-    parts.iter().for_each(|part| out.put_slice(part));
+    for part in parts {
+        out.put_slice(part);
+    }
 }
 
 /// PUBACK.

@@ -7,7 +7,7 @@ fn all(bytes: &[u8], piece: usize, limit: usize) -> (Vec<Packet>, Option<&'stati
     for piece in bytes.chunks(piece.max(1)) {
         decoder.fill(piece);
         loop {
-            match decoder.next() {
+            match decoder.packet() {
                 Ok(Some(packet)) => packets.push(packet),
                 Ok(None) => break,
                 Err(why) => return (packets, Some(why)),
@@ -21,13 +21,12 @@ fn all(bytes: &[u8], piece: usize, limit: usize) -> (Vec<Packet>, Option<&'stati
 /// A PUBLISH as a broker sends it: what ours writes, with any quality and flag.
 fn published(topic: &str, id: Option<u16>, retained: bool, payload: &[u8]) -> Vec<u8> {
     let mut out = BytesMut::new();
-    match id {
-        Some(id) => publish(&mut out, id, topic, &[payload]),
-        None => {
-            head(&mut out, 0x30, 2 + topic.len() + payload.len());
-            text(&mut out, topic.as_bytes());
-            out.put_slice(payload);
-        }
+    if let Some(id) = id {
+        publish(&mut out, id, topic, &[payload]);
+    } else {
+        head(&mut out, 0x30, 2 + topic.len() + payload.len());
+        text(&mut out, topic.as_bytes());
+        out.put_slice(payload);
     }
     let mut out = out.to_vec();
     out[0] |= u8::from(retained);
@@ -59,8 +58,7 @@ fn connect_is_as_the_standard_has_it() {
 #[test]
 fn answers_are_read_and_what_no_broker_may_say_is_not() {
     let good = b"\x20\x02\0\x05\x90\x04\0\x07\x01\x80\x40\x02\0\x09\xd0\0";
-    let wanted =
-        vec![Packet::ConnAck(5), Packet::SubAck(7, vec![1, 128]), Packet::PubAck(9), Packet::Pong];
+    let wanted = vec![Packet::ConnAck(5), Packet::SubAck(7, vec![1, 128]), Packet::PubAck(9), Packet::Pong];
     assert_eq!(all(good, 3, 10), (wanted, None));
     for bad in [
         &b"\x10\x02\0\0"[..],

@@ -34,7 +34,7 @@ pub struct PeerBounds {
 
 impl Default for PeerBounds {
     fn default() -> Self {
-        Self { peers: 256, silence: Duration::from_hours(24), answers_under: None }
+        Self { peers: 256, silence: Duration::from_secs(24 * 3600), answers_under: None }
     }
 }
 
@@ -46,7 +46,7 @@ pub struct Peers {
     /// The car's present link to its broker.
     session: String,
     topics: HashMap<Arc<str>, u64>,
-    peers: HashMap<u64, Peer>,
+    known: HashMap<u64, Peer>,
     /// Of foreign peers, beyond their connections.
     lately: HashMap<Arc<str>, Lately>,
     next: u64,
@@ -149,7 +149,7 @@ impl Peers {
             limits: limits.clone(),
             session: session.to_owned(),
             topics: HashMap::new(),
-            peers: HashMap::new(),
+            known: HashMap::new(),
             lately: HashMap::new(),
             next: 0,
         }
@@ -157,12 +157,12 @@ impl Peers {
 
     /// How many peers there are.
     pub fn len(&self) -> usize {
-        self.peers.len()
+        self.known.len()
     }
 
     /// Whether nobody is there.
     pub fn is_empty(&self) -> bool {
-        self.peers.is_empty()
+        self.known.is_empty()
     }
 
     /// A payload has come on the car's topic.
@@ -189,7 +189,12 @@ impl Peers {
     }
 
     /// An end of Coachwork begins.
-    fn begun(&mut self, envelope: &Envelope<'_>, theirs: u64, now: Duration) -> Result<Vec<Happening>, Ignored> {
+    fn begun(
+        &mut self,
+        envelope: &Envelope<'_>,
+        theirs: u64,
+        now: Duration,
+    ) -> Result<Vec<Happening>, Ignored> {
         let topic: Arc<str> = (&*envelope.topic).into();
         let Ok(flow) = Flow::new(self.limits.write_buffer, theirs) else { return Err(Ignored::Stray) };
         let say = |head: Head| Happening::Say { topic: topic.clone(), payload: with_head(Some(&head)) };
@@ -212,7 +217,7 @@ impl Peers {
         envelope: &Envelope<'_>,
         now: Duration,
     ) -> Result<Vec<Happening>, Ignored> {
-        let is_foreign = |id: &u64| matches!(self.peers.get(id), Some(Peer { kind: Kind::Foreign(_), .. }));
+        let is_foreign = |id: &u64| matches!(self.known.get(id), Some(Peer { kind: Kind::Foreign(_), .. }));
         if known.as_ref().is_some_and(|id| !is_foreign(id)) {
             return Err(Ignored::Stray);
         }
@@ -245,7 +250,7 @@ impl Peers {
             happenings.push(Happening::Arrived { peer, topic: topic.clone(), is_coachwork: false });
             peer
         });
-        if let Some(it) = self.peers.get_mut(&peer) {
+        if let Some(it) = self.known.get_mut(&peer) {
             it.heard = now;
             if let Kind::Foreign(received) = &mut it.kind {
                 *received = received.saturating_add(counted(size));
@@ -261,7 +266,7 @@ impl Peers {
             let text = format!("{size} bytes are above the limit of {}", self.limits.message);
             return Some(CloseReason::new(CloseCode::TooLarge, text));
         }
-        let it = self.peers.get(&peer)?;
+        let it = self.known.get(&peer)?;
         let Kind::Foreign(received) = it.kind else { return None };
         let much = received.saturating_sub(it.taken) >= window(self.limits.write_buffer);
         much.then(|| CloseReason::new(CloseCode::Policy, "too many requests wait"))
@@ -275,7 +280,7 @@ impl Peers {
         envelope: &Envelope<'_>,
         now: Duration,
     ) -> Result<Vec<Happening>, Ignored> {
-        let peer = self.peers.get_mut(&id).ok_or(Ignored::Stray)?;
+        let peer = self.known.get_mut(&id).ok_or(Ignored::Stray)?;
         let topic = peer.topic.clone();
         let Kind::Coachwork(flow) = &mut peer.kind else {
             let Head::Hello { window, .. } = head else { return Err(Ignored::Stray) };
@@ -332,7 +337,7 @@ impl Peers {
 
     /// Whether a message may go to a peer now.
     pub fn may_send(&self, peer: u64) -> bool {
-        self.peers.get(&peer).is_some_and(|peer| match &peer.kind {
+        self.known.get(&peer).is_some_and(|peer| match &peer.kind {
             Kind::Coachwork(flow) => flow.is_open(),
             Kind::Foreign(_) => true,
         })
@@ -340,7 +345,7 @@ impl Peers {
 
     /// A message goes to a peer: the topic, and what stands before it in the payload.
     pub fn send(&mut self, peer: u64, message: &Message) -> Option<(Arc<str>, Vec<u8>)> {
-        let peer = self.peers.get_mut(&peer)?;
+        let peer = self.known.get_mut(&peer)?;
         let head = match &mut peer.kind {
             Kind::Coachwork(flow) => {
                 let number = flow.sent(message.data().len());
@@ -358,7 +363,7 @@ impl Peers {
 
     /// A peer's connection has taken in so much since it began: what the peer is to be told of it, if anything.
     pub fn taken(&mut self, peer: u64, total: u64) -> Option<(Arc<str>, Vec<u8>)> {
-        let peer = self.peers.get_mut(&peer)?;
+        let peer = self.known.get_mut(&peer)?;
         peer.taken = total;
         let Kind::Coachwork(flow) = &mut peer.kind else { return None };
         let told = flow.tell(total)?;
@@ -379,7 +384,7 @@ impl Peers {
             let most = if matches!(peer.kind, Kind::Coachwork(_)) { GONE } else { silence };
             now.saturating_sub(peer.heard) > most
         };
-        let over: Vec<u64> = self.peers.iter().filter(|(_, peer)| is_over(peer)).map(|(id, _)| *id).collect();
+        let over: Vec<u64> = self.known.iter().filter(|(_, peer)| is_over(peer)).map(|(id, _)| *id).collect();
         self.lately.retain(|_, lately| !lately.is_empty(now));
         let ended = |id| {
             self.remove(id);
@@ -392,17 +397,19 @@ impl Peers {
     pub fn lose_all(&mut self, session: &str) {
         session.clone_into(&mut self.session);
         self.topics.clear();
-        self.peers.clear();
+        self.known.clear();
     }
 
     /// Makes sure that there is place for one more.
     fn place(&mut self, now: Duration) -> Result<Vec<Happening>, Ignored> {
-        if self.peers.len() < self.bounds.peers {
+        if self.known.len() < self.bounds.peers {
             return Ok(Vec::new());
         }
-        let foreign = self.peers.iter().filter(|(_, peer)| matches!(peer.kind, Kind::Foreign(_)));
-        let (id, heard) =
-            foreign.map(|(id, peer)| (*id, peer.heard)).min_by_key(|(_, heard)| *heard).ok_or(Ignored::Full)?;
+        let foreign = self.known.iter().filter(|(_, peer)| matches!(peer.kind, Kind::Foreign(_)));
+        let (id, heard) = foreign
+            .map(|(id, peer)| (*id, peer.heard))
+            .min_by_key(|(_, heard)| *heard)
+            .ok_or(Ignored::Full)?;
         if now.saturating_sub(heard) < SPARE {
             return Err(Ignored::Full);
         }
@@ -428,12 +435,12 @@ impl Peers {
         let id = self.next;
         self.next += 1;
         self.topics.insert(topic.clone(), id);
-        self.peers.insert(id, Peer { topic: topic.clone(), heard: now, taken: 0, kind });
+        self.known.insert(id, Peer { topic: topic.clone(), heard: now, taken: 0, kind });
         id
     }
 
     fn remove(&mut self, id: u64) -> Option<Peer> {
-        let peer = self.peers.remove(&id)?;
+        let peer = self.known.remove(&id)?;
         self.topics.remove(&peer.topic);
         Some(peer)
     }

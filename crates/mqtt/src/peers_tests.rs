@@ -13,9 +13,7 @@ fn limits() -> Limits {
 }
 
 fn peers(most: usize) -> Peers {
-    let mut bounds = PeerBounds::default();
-    bounds.peers = most;
-    Peers::new("now", &limits(), bounds)
+    Peers::new("now", &limits(), PeerBounds { peers: most, ..PeerBounds::default() })
 }
 
 const ZERO: Duration = Duration::ZERO;
@@ -81,7 +79,10 @@ fn a_peer_of_coachwork_is_greeted_counted_and_told() {
     assert_eq!(shown(peers.receive(&part("a", 0, "x"), ZERO)), "0: x");
     assert_eq!(shown(peers.receive(&part("a", 0, "x"), ZERO)), "ignored: it was delivered again");
     assert_eq!(peers.send(0, &Message::text("y")), Some(("a".into(), b"coachwork 0\n".to_vec())));
-    assert_eq!(peers.send(0, &Message::Binary(Bytes::new())), Some(("a".into(), b"coachwork 1 binary\n".to_vec())));
+    assert_eq!(
+        peers.send(0, &Message::Binary(Bytes::new())),
+        Some(("a".into(), b"coachwork 1 binary\n".to_vec()))
+    );
     assert_eq!(peers.taken(0, 8), None);
     assert_eq!(peers.taken(0, 300), Some(("a".into(), b"coachwork taken 300\n".to_vec())));
     // What does not count belongs to somebody else.
@@ -103,8 +104,7 @@ fn a_peer_of_coachwork_is_greeted_counted_and_told() {
 
 #[test]
 fn answers_go_where_they_may() {
-    let mut bounds = PeerBounds::default();
-    bounds.answers_under = Some("apps/".to_owned());
+    let bounds = PeerBounds { answers_under: Some("apps/".to_owned()), ..PeerBounds::default() };
     let mut peers = Peers::new("now", &limits(), bounds);
     assert_eq!(shown(peers.receive(&wrap("other", "?"), ZERO)), "ignored: answers do not go to that topic");
     assert_eq!(shown(peers.receive(&hello("other"), ZERO)), "ignored: answers do not go to that topic");
@@ -125,7 +125,7 @@ fn peers_are_bounded_and_the_silent_make_place() {
     assert_eq!(shown(peers.receive(&wrap("c", "?"), SPARE)), "end 0 Silent, 2 at c, 2: ?");
     assert_eq!(shown(Ok(peers.sweep(GONE))), "");
     assert_eq!(shown(Ok(peers.sweep(GONE + SPARE))), "end 1 Silent");
-    assert_eq!(shown(Ok(peers.sweep(Duration::from_hours(25)))), "end 2 Silent");
+    assert_eq!(shown(Ok(peers.sweep(Duration::from_secs(25 * 3600)))), "end 2 Silent");
 }
 
 #[test]

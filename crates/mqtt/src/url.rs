@@ -88,7 +88,8 @@ mod tests {
             let url = Url::parse(text).unwrap();
             (url.is_secure, url.host, url.port, url.vehicle)
         };
-        let is = |secure, host: &str, port, vehicle: &str| (secure, host.to_owned(), port, vehicle.to_owned());
+        let is =
+            |secure, host: &str, port, vehicle: &str| (secure, host.to_owned(), port, vehicle.to_owned());
         assert_eq!(parts("mqtts://b.example/CAR1"), is(true, "b.example", 8883, "CAR1"));
         assert_eq!(parts("MQTT://127.0.0.1:1884/c-1"), is(false, "127.0.0.1", 1884, "c-1"));
         assert_eq!(parts("mqtt://[::1]/c"), is(false, "::1", 1883, "c"));
@@ -98,9 +99,24 @@ mod tests {
     #[test]
     fn what_is_no_url_is_refused_without_being_shown() {
         for bad in [
-            "", "b/VIN", "http://b/VIN", "mqtt://b", "mqtt://b/", "mqtt:///VIN", "mqtt://u:p@b/VIN", "mqtt://b:0/VIN",
-            "mqtt://b:+1/VIN", "mqtt://[::1/VIN", "mqtt://[b]/VIN", "mqtt://[::1]x/VIN", "mqtt://b/VIN/x",
-            "mqtt://b/VIN#", "mqtt://b/+", "mqtt://b c/VIN", "mqtt://b\n/VIN", "mqtt://b?/VIN",
+            "",
+            "b/VIN",
+            "http://b/VIN",
+            "mqtt://b",
+            "mqtt://b/",
+            "mqtt:///VIN",
+            "mqtt://u:p@b/VIN",
+            "mqtt://b:0/VIN",
+            "mqtt://b:+1/VIN",
+            "mqtt://[::1/VIN",
+            "mqtt://[b]/VIN",
+            "mqtt://[::1]x/VIN",
+            "mqtt://b/VIN/x",
+            "mqtt://b/VIN#",
+            "mqtt://b/+",
+            "mqtt://b c/VIN",
+            "mqtt://b\n/VIN",
+            "mqtt://b?/VIN",
         ] {
             let error = Url::parse(bad).err().unwrap_or_else(|| panic!("{bad}"));
             assert!(!error.to_string().contains("VIN"), "{error}");

@@ -82,7 +82,8 @@ async fn a_broker_may_send_before_it_says_that_it_has_subscribed_us() {
 #[tokio::test]
 async fn a_car_says_why_it_has_no_broker_and_goes_on_trying() {
     let url = saying(vec![vec![0x20, 2, 0, 4]]).await;
-    let mut listener = listen(&url, &Limits::default()).unwrap().signed_in(&SignIn::new("a", "secret").unwrap());
+    let mut listener =
+        listen(&url, &Limits::default()).unwrap().signed_in(&SignIn::new("a", "secret").unwrap());
     let error = listener.online().await.unwrap_err();
     assert!(matches!(error, TransportError::Refused { .. }), "{error}");
     let error = tokio::time::timeout(Duration::from_secs(5), listener.accept()).await.unwrap().unwrap_err();

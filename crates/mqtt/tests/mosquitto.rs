@@ -1,5 +1,12 @@
 //! Cars and apps at Mosquitto. `crates/mqtt/scripts/broker` starts it and says where it is; without it, all of this is left out.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -117,7 +124,8 @@ async fn a_password_is_said_and_changes_without_a_restart() {
 #[test]
 fn either_end_learns_from_the_broker_that_the_other_is_lost() {
     let Some(broker) = told("COACHWORK_MQTT_BROKER") else { return };
-    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     for car_is_lost in [false, true] {
         let (url, limits) = (at(&broker, "lost"), Limits::default());
         let (car, app) = (runtime(), runtime());

@@ -239,7 +239,8 @@ pub(super) async fn v20_what_is_refused_moves_nothing(car: &dyn Vehicle, t: &Tri
         let mut moves = Vec::new();
         for _ in 0..3 {
             let before = t.get(id).await?.state;
-            let others = refused.iter().filter(|value| !matches!(&before, State::Valid(now) if now.same(value)));
+            let others =
+                refused.iter().filter(|value| !matches!(&before, State::Valid(now) if now.same(value)));
             for value in others.clone() {
                 let request = Request { signal: id, value: value.clone(), set: Set::default() };
                 t.must("the answer to a set", car.set(vec![request])).await??;
@@ -247,7 +248,9 @@ pub(super) async fn v20_what_is_refused_moves_nothing(car: &dyn Vehicle, t: &Tri
             }
             t.settle().await;
             let after = t.get(id).await?.state;
-            if before == after || !matches!(&after, State::Valid(seen) if others.clone().any(|it| it.same(seen))) {
+            if before == after
+                || !matches!(&after, State::Valid(seen) if others.clone().any(|it| it.same(seen)))
+            {
                 moves.clear();
                 break;
             }
