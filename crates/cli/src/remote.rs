@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use clap::Args;
-use coachwork_client::{Client, Options};
+use coachwork_client::{Client, Options, Token, TokenSource};
 use coachwork_simulator::{Scenario, SimulatedVehicle};
 use coachwork_tokio::SystemClock;
 use coachwork_transport::{Connection, Connector, Limits, TransportError};
-use coachwork_vehicle::{Catalogue, Error, ErrorKind, Pattern, SignalId, Vehicle};
+use coachwork_vehicle::{Catalogue, Clock, Error, ErrorKind, Pattern, SignalId, Vehicle};
 use coachwork_websocket::{ClientTls, Identity, Roots};
 
 use crate::live::failure;
@@ -28,6 +28,11 @@ use crate::{Failure, Format, tell};
 
 /// The vehicle when nothing else is said: `coachwork serve` on this machine.
 const USUAL: &str = "ws://127.0.0.1:6443";
+
+/// How often a file with a token is read while a link stands.
+const TOKEN_AGAIN: Duration = Duration::from_secs(2);
+/// The longest token.
+const LONGEST_TOKEN: u64 = 1 << 20;
 
 /// Where a vehicle is, and whom it is shown.
 #[derive(Debug, Args)]
@@ -93,7 +98,15 @@ impl Where {
             return Ok(Car { vehicle: Arc::new(car), client: None });
         }
         let mut options = Options::default();
-        options.token = self.token()?;
+        match self.token_file() {
+            Some(path) => {
+                // A file that is of no use is an error now, and not only when the gateway wants a token.
+                token_in(&path)?;
+                let system = clock.clone();
+                options.tokens = Some(Arc::new(TokenFile { path, clock: system }));
+            }
+            None => options.token = token_of_environment()?,
+        }
         options.request_time = self.timeout;
         options.connect_time = self.timeout;
         options.plain_links = self.allow_plain_links;
@@ -111,31 +124,9 @@ impl Where {
         self.token_file.clone().or_else(|| std::env::var_os("COACHWORK_TOKEN_FILE").map(PathBuf::from))
     }
 
-    fn token(&self) -> Result<Option<Arc<[u8]>>, Error> {
-        let invalid = |why: String| Error::new(ErrorKind::Invalid, why);
-        let bytes = match self.token_file() {
-            Some(path) => {
-                let about =
-                    std::fs::metadata(&path).map_err(|why| invalid(format!("{}: {why}", path.display())))?;
-                if about.len() > 1 << 20 {
-                    return Err(invalid(format!("{}: no token is so long", path.display())));
-                }
-                std::fs::read(&path).map_err(|why| invalid(format!("{}: {why}", path.display())))?
-            }
-            None => match std::env::var("COACHWORK_TOKEN") {
-                Ok(token) => token.into_bytes(),
-                Err(_) => return Ok(None),
-            },
-        };
-        // A text has a line's end; a grant in its binary form begins so and has none.
-        let token = if bytes.first() == Some(&0xd2) { &bytes[..] } else { bytes.trim_ascii() };
-        if token.is_empty() { Err(invalid("the token is empty".to_owned())) } else { Ok(Some(token.into())) }
-    }
-
     fn dial(&self) -> Result<Dialled, Error> {
         let url = self.server.clone().or_else(|| std::env::var("COACHWORK_SERVER").ok());
         let url = url.as_deref().unwrap_or(USUAL);
-        let invalid = |why: String| Error::new(ErrorKind::Invalid, why);
         let limits = Limits::default();
         let scheme =
             |name: &str| url.get(..name.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(name));
@@ -181,6 +172,43 @@ impl Where {
             tls.present(&identity).map_err(|why| of(cert, &why))?;
         }
         Ok(tls)
+    }
+}
+
+/// A file with a token, read anew each time that one is wanted, and now and then.
+struct TokenFile {
+    path: PathBuf,
+    clock: Arc<SystemClock>,
+}
+
+#[async_trait]
+impl TokenSource for TokenFile {
+    async fn token(&self) -> Result<Token, Error> {
+        let token = Token::new(token_in(&self.path)?);
+        Ok(token.renewed_at(self.clock.now().saturating_add(TOKEN_AGAIN)))
+    }
+}
+
+fn invalid(why: String) -> Error {
+    Error::new(ErrorKind::Invalid, why)
+}
+
+fn token_in(path: &Path) -> Result<Arc<[u8]>, Error> {
+    let wrong = |why: std::io::Error| invalid(format!("{}: {why}", path.display()));
+    if std::fs::metadata(path).map_err(wrong)?.len() > LONGEST_TOKEN {
+        return Err(invalid(format!("{}: no token is so long", path.display())));
+    }
+    let bytes = std::fs::read(path).map_err(wrong)?;
+    // A text has a line's end; a grant in its binary form begins so and has none.
+    let token = if bytes.first() == Some(&0xd2) { &bytes[..] } else { bytes.trim_ascii() };
+    if token.is_empty() { Err(invalid(format!("{}: it is empty", path.display()))) } else { Ok(token.into()) }
+}
+
+fn token_of_environment() -> Result<Option<Arc<[u8]>>, Error> {
+    match std::env::var("COACHWORK_TOKEN") {
+        Ok(token) if token.trim().is_empty() => Err(invalid("COACHWORK_TOKEN is empty".to_owned())),
+        Ok(token) => Ok(Some(token.trim().as_bytes().into())),
+        Err(_) => Ok(None),
     }
 }
 

@@ -296,6 +296,44 @@ fn a_report_goes_to_its_file_and_to_another_after_a_hangup() {
 }
 
 #[test]
+fn a_gateway_says_what_it_can_do_and_remembers_what_was() {
+    use std::io::{Read, Write};
+    let folder = tempfile::tempdir().unwrap();
+    let config = "[vehicle.memory]\n[history]\ndatapoints = 100\npaths = [\"Vehicle.Cabin.Infotainment\"]\n[inbox]\nfolder = \"notes\"\n\
+                  [listen]\ntcp = [{ address = \"127.0.0.1:0\" }]\n";
+    let served = Served::config(folder.path(), config, 1);
+    let volume = "Vehicle.Cabin.Infotainment.Media.Volume";
+    for value in ["10", "20", "30"] {
+        assert_eq!(served.client(&["set", volume, value]).0, 0);
+    }
+    // The framing of docs/wire.md, by hand: a hello, then a message.
+    let mut socket = std::net::TcpStream::connect(served.url().trim_start_matches("tcp://")).unwrap();
+    let mut ask = |kind: u8, text: &str| {
+        let mut frame = u32::try_from(text.len()).unwrap().to_be_bytes().to_vec();
+        frame.push(kind);
+        frame.extend(text.bytes());
+        socket.write_all(&frame).unwrap();
+        let mut head = [0; 5];
+        socket.read_exact(&mut head).unwrap();
+        let mut body = vec![0; u32::from_be_bytes(head[..4].try_into().unwrap()) as usize];
+        socket.read_exact(&mut body).unwrap();
+        String::from_utf8(body).unwrap()
+    };
+    assert!(ask(0, "coachwork/1 VISSv3").contains("VISSv3"));
+    let past = format!(
+        r#"{{"action":"get","path":"{volume}","filter":{{"variant":"history","parameter":"PT1H"}},"requestId":"1"}}"#
+    );
+    let past = ask(1, &past);
+    let values: Vec<_> =
+        json(&past)["data"]["dp"].as_array().unwrap().iter().map(|dp| dp["value"].clone()).collect();
+    assert!(values.windows(2).any(|pair| pair == ["10", "20"]), "{past}");
+    let able = ask(1, r#"{"action":"get","path":"Server.Support.Protocol","requestId":"2"}"#);
+    assert!(json(&able)["data"]["dp"]["value"].as_array().unwrap().contains(&"tcp".into()), "{able}");
+    assert!(folder.path().join("notes").is_dir());
+    assert_eq!(served.stop(), 0);
+}
+
+#[test]
 fn a_port_that_is_taken_is_an_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let (status, out, err) = run(&["serve", "--listen", &format!("tcp://{}", taken.local_addr().unwrap())]);

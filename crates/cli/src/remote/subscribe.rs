@@ -1,9 +1,10 @@
 //! `coachwork subscribe`: what signals say, as they say it, until it is told to stop.
 //!
-//! *Invariant:* what is missing is said where it is missing. A lost link is made anew by itself; a token that changes in its file takes the place of the one
-//! before, with a new link, and present values come again.
+//! *Invariant:* what is missing is said where it is missing. A lost link is made anew by itself; a token that changes in its file is shown on the link that
+//! stands, or on a new one where something was denied before, and then present values come again.
 //! *Next:* `print.rs`.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::time::Duration;
@@ -189,6 +190,8 @@ impl Subscribe {
     ) -> Result<Pause, Failure> {
         let mut look = tokio::time::interval(LOOK);
         let mut link = Link::Up;
+        // Whether there is something that another token might open.
+        let mut denied: HashSet<String> = watch.refused().map(|(path, _)| path.to_owned()).collect();
         loop {
             let moved = async {
                 match &car.client {
@@ -204,6 +207,12 @@ impl Subscribe {
                         return Ok(Pause::Ended(why.to_string(), denied));
                     }
                     Some(event) => {
+                        if let Event::Access(changes) = &event {
+                            for (signal, read) in changes {
+                                let path = watch.path(*signal).to_owned();
+                                if *read == Permission::Yes { denied.remove(&path) } else { denied.insert(path) };
+                            }
+                        }
                         self.print(watch, event, left)?;
                         if *left == 0 {
                             return Ok(Pause::Done);
@@ -226,7 +235,10 @@ impl Subscribe {
                 }
                 _ = look.tick() => {
                     if token.has_changed() {
-                        return Ok(Pause::Token);
+                        if !denied.is_empty() {
+                            return Ok(Pause::Token);
+                        }
+                        self.note(&json!({ "token": "changed" }), "the token is another")?;
                     }
                 }
             }

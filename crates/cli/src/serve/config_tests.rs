@@ -73,6 +73,12 @@ message = 65536
 idle_time = 600.5
 drain_time = 1
 
+[history]
+datapoints = 1000
+bytes = 100000
+paths = ["Vehicle.Speed"]
+[inbox]
+folder = "notes"
 [report]
 file = "serve.log"
 counters_every = 60

@@ -9,19 +9,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coachwork_gateway::{Gateway, Observer, Options, SlowPeers};
+use coachwork_gateway::{FileInbox, Gateway, History, Inbox, Observer, Options, Recent, SlowPeers};
 use coachwork_tokio::SystemClock;
-use coachwork_vehicle::{Clock, Vehicle};
+use coachwork_vehicle::{Clock, Driver, Subscribe, Vehicle};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use super::access::Access;
-use super::car;
-use super::config::{Config, Count, Limits, Seconds, USUAL_ADDRESS};
+use super::config::{self, Config, Count, Limits, Seconds, USUAL_ADDRESS};
 use super::peers::Peers;
 use super::report::Report;
 use super::transports::{self, Shown, Transport};
 use super::watched::Watched;
+use super::{car, from};
 use crate::live::failure;
 use crate::{Failure, tell};
 
@@ -30,19 +30,38 @@ const LOOK: Duration = Duration::from_secs(5);
 /// How long peers have to go when nothing else is said.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// How large an inbox may become when nothing else is said.
+const INBOX: u64 = 256 * 1024 * 1024;
+
 /// Serves what a config says, until it is told to stop.
 pub(super) async fn run(config: Config, folder: &Path, is_bare: bool) -> Result<(), Failure> {
     let clock = crate::live::clock()?;
     let mut signals = signals()?;
     let report = Report::open(&config.report, folder)?;
     let built = car::build(&config.vehicle, folder, &clock, true)?;
-    let options = options(&config);
+    let mut options = options(&config);
     let transports = transports::open(&config.listen, folder, &options.limits).await?;
+    options.protocols = transports.iter().map(|transport| transport.protocol.clone()).collect();
     let access = Access::open(&config, folder, built.vehicle.clone(), clock.clone())?;
     let (ended, mut ends) = mpsc::channel(256);
-    let observer = config.report.peers.then(|| Arc::new(Peers::new(ended.clone())) as Arc<dyn Observer>);
+    let mut about = About {
+        observer: config.report.peers.then(|| Arc::new(Peers::new(ended.clone())) as Arc<dyn Observer>),
+        ..About::default()
+    };
+    if let Some(inbox) = &config.inbox {
+        let folder = from(folder, &inbox.folder);
+        let bound = inbox.bytes.map_or(INBOX, Count::number);
+        let opened = FileInbox::open(&folder, bound);
+        let opened = opened.map_err(|why| failure(format_args!("{}: {why}", folder.display())))?;
+        about.inbox = Some(Arc::new(opened));
+    }
+    if let Some(history) = &config.history {
+        let (recent, driver) = remember(history, built.vehicle.as_ref()).await?;
+        about.history = Some(Arc::new(recent));
+        drop(coachwork_tokio::spawn(driver).map_err(failure)?);
+    }
     let mut serving =
-        Serving::new(&config, folder, clock, built.vehicle, options, report, transports, access, observer)?;
+        Serving::new(&config, folder, clock, built.vehicle, options, report, transports, access, about)?;
     for remark in built.remarks {
         serving.say(remark);
     }
@@ -110,7 +129,7 @@ struct Serving<'a> {
     report: Report,
     transports: Vec<Transport>,
     access: Access,
-    observer: Option<Arc<dyn Observer>>,
+    about: About,
     gateway: Gateway,
     shown: Vec<(Shown, Watched)>,
     watched: WatchedAccess,
@@ -140,12 +159,12 @@ impl<'a> Serving<'a> {
         report: Report,
         transports: Vec<Transport>,
         access: Access,
-        observer: Option<Arc<dyn Observer>>,
+        about: About,
     ) -> Result<Self, Failure> {
         let shown = transports.iter().filter_map(|transport| transport.shown.clone());
         let shown = shown.map(|shown| (shown.clone(), Watched::new(shown.files()))).collect();
         let watched = WatchedAccess::new(&access);
-        let gateway = observed(&access, &clock, &options, observer.as_ref());
+        let gateway = observed(&access, &clock, &options, &about);
         let serving = Self {
             config,
             folder,
@@ -155,7 +174,7 @@ impl<'a> Serving<'a> {
             report,
             transports,
             access,
-            observer,
+            about,
             gateway,
             shown,
             watched,
@@ -247,7 +266,7 @@ impl<'a> Serving<'a> {
     }
 
     fn gateway_of(&mut self, access: Access) -> Result<(), Failure> {
-        let gateway = observed(&access, &self.clock, &self.options, self.observer.as_ref());
+        let gateway = observed(&access, &self.clock, &self.options, &self.about);
         let before = std::mem::replace(&mut self.gateway, gateway);
         self.watched = WatchedAccess::new(&access);
         self.access = access;
@@ -259,17 +278,46 @@ impl<'a> Serving<'a> {
 }
 
 /// A gateway that lets in whom an admission lets in.
-fn observed(
-    access: &Access,
-    clock: &Arc<SystemClock>,
-    options: &Options,
-    observer: Option<&Arc<dyn Observer>>,
-) -> Gateway {
-    let gateway = Gateway::new(access.admission.clone(), clock.clone(), options.clone());
-    match observer {
-        Some(observer) => gateway.observed(observer.clone()),
-        None => gateway,
+fn observed(access: &Access, clock: &Arc<SystemClock>, options: &Options, about: &About) -> Gateway {
+    let mut gateway = Gateway::new(access.admission.clone(), clock.clone(), options.clone());
+    if let Some(observer) = &about.observer {
+        gateway = gateway.observed(observer.clone());
     }
+    if let Some(inbox) = &about.inbox {
+        gateway = gateway.storing(inbox.clone());
+    }
+    if let Some(history) = &about.history {
+        gateway = gateway.remembering(history.clone());
+    }
+    gateway
+}
+
+/// What every gateway has, one after the other.
+#[derive(Default)]
+struct About {
+    observer: Option<Arc<dyn Observer>>,
+    inbox: Option<Arc<dyn Inbox>>,
+    history: Option<Arc<dyn History>>,
+}
+
+/// A memory of what a vehicle says, and what fills it.
+async fn remember(config: &config::History, vehicle: &dyn Vehicle) -> Result<(Recent, Driver), Failure> {
+    let catalogue = vehicle.catalogue();
+    let (signals, unknown) = if config.paths.is_empty() {
+        (catalogue.ids().collect(), Vec::new())
+    } else {
+        crate::remote::select(&catalogue, &config.paths)
+    };
+    if let Some(error) = unknown.first() {
+        return Err(failure(format_args!("history.paths: {error}")));
+    }
+    let recent = Recent::new(
+        config.datapoints.map_or(100_000, Count::size),
+        config.bytes.map_or(16 * 1024 * 1024, Count::size),
+    );
+    let watch = vehicle.subscribe(Subscribe::to(signals).queue(16_384)).await.map_err(failure)?;
+    let driver = recent.record(watch);
+    Ok((recent, driver))
 }
 
 fn told(what: &str, renewed: Result<(), Failure>) -> String {
@@ -304,6 +352,7 @@ fn options(config: &Config) -> Options {
         requests,
         subscriptions,
         receipts,
+        history,
         paths,
         request_time,
         drain_time: _,
@@ -319,6 +368,7 @@ fn options(config: &Config) -> Options {
     size(&mut options.limits.requests, requests);
     size(&mut options.limits.subscriptions, subscriptions);
     size(&mut options.limits.receipts, receipts);
+    size(&mut options.history, history);
     size(&mut options.limits.paths, paths);
     for (option, said) in [
         (&mut options.handshake_time, handshake_time),

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use coachwork_gateway::Protocol;
 use coachwork_transport::Limits;
 use coachwork_websocket::{Accept, Identity, Roots, ServerTls};
 
@@ -21,6 +22,8 @@ pub(super) struct Transport {
     /// Where, as a client is told it.
     pub(super) url: String,
     pub(super) shown: Option<Shown>,
+    /// The same, as a peer of another transport is told it.
+    pub(super) protocol: Protocol,
 }
 
 /// What a server shows, and the files that it comes from.
@@ -53,20 +56,23 @@ pub(super) async fn open(listen: &Listen, folder: &Path, limits: &Limits) -> Res
         };
         let scheme = if shown.is_some() { "wss" } else { "ws" };
         let url = format!("{scheme}://{address}{}", socket.path.trim_end_matches('/'));
-        open.push(Transport { entrance: Entrance::new(listener.accepting(accept)), url, shown });
+        let protocol = Protocol::new("ws").on_port(address.port());
+        open.push(Transport { entrance: Entrance::new(listener.accepting(accept)), url, shown, protocol });
     }
     for tcp in &listen.tcp {
         let listener =
             coachwork_tokio::tcp::listen(&tcp.address.to_string(), limits).await.map_err(failure)?;
         let url = format!("tcp://{}", listener.address());
-        open.push(Transport { entrance: Entrance::new(listener), url, shown: None });
+        let protocol = Protocol::new("tcp").on_port(listener.address().port());
+        open.push(Transport { entrance: Entrance::new(listener), url, shown: None, protocol });
     }
     #[cfg(unix)]
     for unix in &listen.unix {
         let path = from(folder, &unix.path);
         let listener = coachwork_tokio::unix::listen(&path, limits).await.map_err(failure)?;
         let url = format!("unix:{}", path.display());
-        open.push(Transport { entrance: Entrance::new(listener), url, shown: None });
+        let protocol = Protocol::new("unix");
+        open.push(Transport { entrance: Entrance::new(listener), url, shown: None, protocol });
     }
     #[cfg(not(unix))]
     if !listen.unix.is_empty() {

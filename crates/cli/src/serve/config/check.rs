@@ -50,6 +50,7 @@ impl Config {
             ("listen.unix", listen.unix.len()),
             ("access.grants", self.access.grants.len()),
             ("access.status", self.access.status.len()),
+            ("history.paths", self.history.as_ref().map_or(0, |history| history.paths.len())),
         ];
         if let Some((key, _)) = lists.iter().find(|(_, count)| *count > MOST) {
             return Err(fault(*key, format!("there are more than {MOST}")));
@@ -101,6 +102,10 @@ impl Config {
             ("report.file", &self.report.file),
         ] {
             maybe(key, path.as_ref())?;
+        }
+        maybe("inbox.folder", self.inbox.as_ref().map(|inbox| &inbox.folder))?;
+        for (index, pattern) in self.history.iter().flat_map(|history| history.paths.iter().enumerate()) {
+            short(format!("history.paths[{index}]"), pattern)?;
         }
         paths("access.grants", &access.grants)?;
         paths("access.status", &access.status)

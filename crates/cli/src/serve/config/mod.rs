@@ -35,6 +35,12 @@ pub(crate) struct Config {
     pub(crate) access: Access,
     /// What a peer may hold.
     pub(crate) limits: Limits,
+    /// What it remembers, for the filter `history`; without it, nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) history: Option<History>,
+    /// Where it stores what the queues of clients deliver; without it, that is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) inbox: Option<Inbox>,
     /// Where it says what it does.
     pub(crate) report: Report,
     /// How it notices that files have changed.
@@ -328,6 +334,9 @@ pub(crate) struct Limits {
     pub(crate) subscriptions: Option<Count<1, 1_000_000>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) receipts: Option<Count<1, 1_000_000>>,
+    /// Datapoints in an answer to the filter `history`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) history: Option<Count<1, 10_000_000>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) paths: Option<Count<1, 1_000_000>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -335,6 +344,31 @@ pub(crate) struct Limits {
     /// How long peers have to go when it is told to stop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) drain_time: Option<Seconds>,
+}
+
+/// What it remembers.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct History {
+    /// How many datapoints; 100,000 where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) datapoints: Option<Count<1, 100_000_000>>,
+    /// How many bytes; 16 MiB where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes: Option<Count<1024, 4_000_000_000>>,
+    /// Patterns of the paths that are remembered; without any, all.
+    pub(crate) paths: Vec<String>,
+}
+
+/// Where it stores what the queues of clients deliver.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Inbox {
+    /// The folder.
+    pub(crate) folder: PathBuf,
+    /// How many bytes it may have; 256 MiB where nothing is said. One that is full refuses what comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bytes: Option<Count<1024, 4_000_000_000>>,
 }
 
 /// Where it says what it does.
