@@ -30,5 +30,6 @@ pub mod status_list;
 pub mod store_load;
 pub mod token_verify;
 pub mod unit_conversion;
+pub mod viss_filters;
 pub mod vspec;
 pub mod websocket;

@@ -10,7 +10,9 @@ use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use coachwork_transport::viss::{Answer, Call, Dialect, EncodedEvent, EncodedMetadata, Request, Target};
+use coachwork_transport::viss::{
+    Answer, Call, Capabilities, Dialect, EncodedEvent, EncodedMetadata, Request, Target,
+};
 use coachwork_transport::{
     ClientSession, ConnectionExt, Framed, Info, Limits, Message, Moment, Received, ServerSession,
     TransportError,
@@ -146,6 +148,13 @@ fn answer(server: &ServerSession, call: &Call, place: usize) -> Answer {
             EncodedMetadata::new(server.form(), &CATALOGUE, target, *generations)
                 .map_or_else(failed, Answer::Metadata)
         }
+        Call::History { target, .. } => match target.resolve(&CATALOGUE) {
+            Ok(found) => Answer::History(
+                found.into_iter().map(|found| (found.path, vec![point(place), point(place + 1)])).collect(),
+            ),
+            Err(error) => failed(error),
+        },
+        Call::Capabilities => Answer::Capabilities(Capabilities::default()),
         Call::Set(items) => {
             let stage =
                 |item: &coachwork_transport::viss::SetItem| item.resolve(&CATALOGUE).map(|_| Stage::Accepted);

@@ -63,6 +63,11 @@ fn mapping() {
 }
 
 #[test]
+fn viss_filters() {
+    replay("viss_filters", coachwork_fuzz::viss_filters::run);
+}
+
+#[test]
 fn session_bytes() {
     replay("session_bytes", coachwork_fuzz::session_bytes::run);
 }
