@@ -208,9 +208,7 @@ impl Peer {
                     self.answer(ticket, &Answer::Unsubscribed, now);
                 }
                 Received::Call { ticket, credential, call } => {
-                    self.begin(ticket, credential, call);
-                    // Most are done at once: so requests are begun in their order, and their answers count before the next is read.
-                    self.work(now, cx);
+                    self.begin(ticket, credential, call, now, cx);
                 }
             }
         }
@@ -244,7 +242,16 @@ impl Peer {
         }
     }
 
-    fn begin(&mut self, ticket: Ticket, credential: Credential, call: Call) {
+    /// Begins what is asked. Most is done at once: so requests are begun in their order, their answers count before the next is read,
+    /// and only what must wait takes a place among what is waited for.
+    fn begin(
+        &mut self,
+        ticket: Ticket,
+        credential: Credential,
+        call: Call,
+        now: Moment,
+        cx: &mut Context<'_>,
+    ) {
         #[cfg(feature = "trace")]
         let action = call.action();
         let work =
@@ -254,7 +261,14 @@ impl Peer {
             let span = tracing::debug_span!("coachwork.request", connection = self.number, action);
             tracing::Instrument::instrument(work, span)
         };
-        self.work.push(Box::pin(work));
+        let mut work: Work = Box::pin(work);
+        match work.as_mut().poll(cx) {
+            Poll::Ready(done) => self.finish(done, now),
+            Poll::Pending => {
+                self.work.push(work);
+                self.work(now, cx);
+            }
+        }
     }
 
     fn answer(&mut self, ticket: Ticket, answer: &Answer, now: Moment) -> bool {

@@ -73,16 +73,26 @@ impl fmt::Display for Timestamp {
             let of_day = seconds.rem_euclid(DAY);
             (of_day / 3600, of_day / 60 % 60, of_day % 60)
         };
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
-        if nanos != 0 {
-            let (mut digits, mut width) = (nanos, 9);
-            while digits % 10 == 0 {
-                digits /= 10;
-                width -= 1;
-            }
-            write!(f, ".{digits:0width$}")?;
-        }
-        f.write_str("Z")
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        put(&mut text[..4], year);
+        put(&mut text[5..7], month);
+        put(&mut text[8..10], day);
+        put(&mut text[11..13], hour);
+        put(&mut text[14..16], minute);
+        put(&mut text[17..19], second);
+        put(&mut text[20..29], nanos);
+        // Zeros at the end of a fraction are left out, and the point where nothing follows it.
+        let fraction = text[20..29].iter().rposition(|&digit| digit != b'0').map_or(0, |last| last + 2);
+        let end = text.get_mut(19 + fraction).map(|byte| *byte = b'Z').map_or(0, |()| 20 + fraction);
+        f.write_str(text.get(..end).and_then(|text| std::str::from_utf8(text).ok()).ok_or(fmt::Error)?)
+    }
+}
+
+/// Writes the last digits of a number that is not negative.
+fn put(digits: &mut [u8], mut number: i64) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
     }
 }
 
