@@ -21,6 +21,7 @@ pub mod grants;
 pub mod line;
 pub mod process;
 pub mod random;
+pub mod remote;
 pub mod rivals;
 pub mod rounds;
 pub mod token_rivals;

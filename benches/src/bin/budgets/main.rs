@@ -23,13 +23,16 @@ mod load;
 mod logs;
 mod lookup;
 mod registry;
+mod remote;
 mod single;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use coachwork_benches::case::{Case, cases};
 use coachwork_benches::line::Line;
 use coachwork_benches::process::folder;
+use coachwork_benches::remote::{child, server};
 
 /// What a group measures with.
 struct Run {
@@ -45,7 +48,7 @@ struct Run {
 type Group = fn(&Run) -> Vec<Line>;
 
 /// The groups in the order of their lines: a title, and who measures.
-const GROUPS: [(&str, Group); 10] = [
+const GROUPS: [(&str, Group); 11] = [
     ("rows: ns per signal, all signals to doubles, identifier look-up included", decode::measure),
     ("columns: ns per signal", columns::measure),
     ("rivals from the registry: ns per signal", registry::measure),
@@ -56,6 +59,7 @@ const GROUPS: [(&str, Group); 10] = [
     ("logs to text: ns per line, the whole program", logs::measure),
     ("grants: ns, and bytes where the line says so", grants::measure),
     ("board: ns per delivery, where the name says nothing else", board::measure),
+    ("remote: a gateway at the other end of a socket", remote::measure),
 ];
 
 fn main() -> ExitCode {
@@ -65,6 +69,10 @@ fn main() -> ExitCode {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--write-databases" => return write_databases(),
+            child::ARGUMENT => {
+                server::run(Path::new(&arguments.next().expect("a folder")));
+                return ExitCode::SUCCESS;
+            }
             // A quick look: not the figures to publish.
             "--quick" => (run.frames, run.rounds) = (100_000, 3),
             "--only" => wanted.extend(arguments.next()),
