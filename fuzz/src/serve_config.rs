@@ -36,15 +36,20 @@ pub fn judge(data: &[u8]) -> Option<usize> {
     same(&config);
     let whole = config.clone().completed();
     same(&whole);
-    assert!(
-        !whole.listen.websocket.is_empty() || !whole.listen.tcp.is_empty() || !whole.listen.unix.is_empty()
-    );
+    assert_ne!(whole.listen, config::Listen::default());
     let here = |address: &SocketAddr| address.ip().to_canonical().is_loopback();
     for socket in &whole.listen.websocket {
         let encrypted = socket.certificate.is_some() && socket.key.is_some();
         assert!(here(&socket.address) || encrypted || socket.allow_plain_links);
     }
     assert!(whole.listen.tcp.iter().all(|tcp| here(&tcp.address) || tcp.allow_plain_links));
+    // A broker is reached by anybody: then who may come in is said.
+    assert!(
+        whole.listen.mqtt.is_empty() || config.access.anonymous.is_some() || config.access.policy.is_some()
+    );
+    for mqtt in &whole.listen.mqtt {
+        assert!(mqtt.url.to_ascii_lowercase().starts_with("mqtts://") == mqtt.ca.is_some());
+    }
     Some(config.listen.websocket.len() + config.listen.tcp.len() + config.listen.unix.len())
 }
 

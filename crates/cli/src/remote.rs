@@ -37,7 +37,7 @@ const LONGEST_TOKEN: u64 = 1 << 20;
 /// Where a vehicle is, and whom it is shown.
 #[derive(Debug, Args)]
 pub(crate) struct Where {
-    /// The vehicle: ws://HOST:PORT, wss://HOST:PORT, tcp://HOST:PORT, unix:PATH. Without it, as COACHWORK_SERVER says, or ws://127.0.0.1:6443.
+    /// The vehicle: ws://HOST:PORT, wss://HOST:PORT, tcp://HOST:PORT, unix:PATH, mqtt(s)://BROKER/VEHICLE. Without it, as COACHWORK_SERVER says, or ws://127.0.0.1:6443.
     #[arg(short, long, value_name = "URL", global = true)]
     server: Option<String>,
     /// A simulated car in this process in place of a server, with this seed.
@@ -46,7 +46,7 @@ pub(crate) struct Where {
     /// The token to be let in with, or the grants; read again when it changes. Without it, as COACHWORK_TOKEN_FILE says, or the token in COACHWORK_TOKEN.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Whom to believe on wss://, in PEM: a certificate authority, or the server's own certificate.
+    /// Whom to believe on wss:// and mqtts://, in PEM: a certificate authority, or the server's own certificate.
     #[arg(long, value_name = "FILE")]
     ca_cert: Option<PathBuf>,
     /// The certificate to show, in PEM.
@@ -55,6 +55,12 @@ pub(crate) struct Where {
     /// The key of the certificate, in PEM.
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
+    /// The user's name at an MQTT broker.
+    #[arg(long, value_name = "NAME", requires = "mqtt_password_file")]
+    mqtt_user: Option<String>,
+    /// The file with the user's password.
+    #[arg(long, value_name = "FILE", requires = "mqtt_user")]
+    mqtt_password_file: Option<PathBuf>,
     /// Speak in the clear with other machines too, where others can read and change what travels, and the token.
     #[arg(long)]
     allow_plain_links: bool,
@@ -142,8 +148,12 @@ impl Where {
                 false,
             ));
         }
+        if scheme("mqtt://") || scheme("mqtts://") {
+            return self.through_broker(url, scheme("mqtts://"));
+        }
         if !scheme("ws://") && !scheme("wss://") {
-            let why = format!("{url:?} begins with none of ws://, wss://, tcp:// and unix:");
+            let why =
+                format!("{url:?} begins with none of ws://, wss://, tcp://, unix:, mqtt:// and mqtts://");
             return Err(invalid(why));
         }
         let connector =
@@ -151,6 +161,38 @@ impl Where {
         let mut connector = connector.within(self.timeout);
         if scheme("wss://") {
             connector = connector.secured(&self.tls().map_err(|why| invalid(why.to_string()))?);
+        }
+        if self.allow_plain_links {
+            connector = connector.allowing_plain_links();
+        }
+        Ok(Dialled::new(connector, false))
+    }
+
+    /// A car at an MQTT broker.
+    fn through_broker(&self, url: &str, secure: bool) -> Result<Dialled, Error> {
+        let limits = Limits::default();
+        let read =
+            |path: &Path| std::fs::read(path).map_err(|why| invalid(format!("{}: {why}", path.display())));
+        let of = |path: &Path, why: &dyn std::fmt::Display| invalid(format!("{}: {why}", path.display()));
+        let connector = coachwork_mqtt::connector(url, &limits).map_err(|why| invalid(why.to_string()))?;
+        let mut connector = connector.within(self.timeout);
+        if secure {
+            let Some(ca) = &self.ca_cert else {
+                return Err(invalid("mqtts:// needs to know whom to believe: give --ca-cert".to_owned()));
+            };
+            let roots = coachwork_mqtt::Roots::from_pem(read(ca)?).map_err(|why| of(ca, &why))?;
+            let tls = coachwork_mqtt::ClientTls::trusting(&roots).map_err(|why| of(ca, &why))?;
+            if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
+                let identity = coachwork_mqtt::Identity::from_pem(read(cert)?, read(key)?);
+                let identity = identity.map_err(|why| of(cert, &why))?;
+                tls.present(&identity).map_err(|why| of(cert, &why))?;
+            }
+            connector = connector.secured(&tls);
+        }
+        if let (Some(user), Some(file)) = (&self.mqtt_user, &self.mqtt_password_file) {
+            let password = read(file)?.trim_ascii_end().to_vec();
+            let sign_in = coachwork_mqtt::SignIn::new(user, password).map_err(|why| of(file, &why))?;
+            connector = connector.signed_in(&sign_in);
         }
         if self.allow_plain_links {
             connector = connector.allowing_plain_links();

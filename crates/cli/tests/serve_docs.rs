@@ -137,6 +137,7 @@ fn its_config_is_in_order_where_its_files_are() {
     write("server.pem", &cert.pem());
     write("server.key", &signing_key.serialize_pem());
     write("clients.pem", &cert.pem());
+    write("password.txt", "swordfish\n");
     tool("grant new-keys keys");
     tool(
         "grant issue --keys keys --vin 1M8GDM9AXKP042788 --feature heat --days 30 --status https://example.com/1#1 --out grant.cose",

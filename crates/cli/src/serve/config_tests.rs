@@ -56,6 +56,16 @@ allow_plain_links = true
 address = "[::1]:6444"
 [[listen.unix]]
 path = "/run/car.sock"
+[[listen.mqtt]]
+url = "mqtts://broker.example/CAR1"
+ca = "ca.pem"
+certificate = "car.pem"
+key = "car.key"
+user = "car"
+password = "password"
+client = "car-1"
+answers_under = "apps/"
+peers = 10
 
 [access]
 anonymous = false
@@ -157,6 +167,23 @@ fn each_fault_has_its_place_and_key() {
         (
             "[vehicle.simulator]\nstate_of_charge = 101",
             "2:19: vehicle.simulator.state_of_charge: 101 is not from 0 to 100",
+        ),
+        ("[[listen.mqtt]]\nurl = \"amqp://a/b\"", "2:7: listen.mqtt[0].url: it begins with neither"),
+        (
+            "[[listen.mqtt]]\nurl = \"mqtt://10.0.0.1/b\"",
+            "listen.mqtt[0].url: what travels to the broker 10.0.0.1",
+        ),
+        (
+            "[[listen.mqtt]]\nurl = \"mqtt://[::1]:5/b\"",
+            "access.anonymous: it is reached from other machines",
+        ),
+        (
+            "[[listen.mqtt]]\nurl = \"mqtts://a/b\"",
+            "listen.mqtt[0].ca: mqtts:// needs to know whom to believe",
+        ),
+        (
+            "[[listen.mqtt]]\nurl = \"mqtt://localhost/b\"\nuser = \"a\"",
+            "listen.mqtt[0].password: a user needs a password",
         ),
         ("[vehicle.simulator]\nspeed = 0", "2:9: vehicle.simulator.speed: 0 is not from 0.001"),
         (

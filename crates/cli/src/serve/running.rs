@@ -387,7 +387,8 @@ fn options(config: &Config) -> Options {
     }
     // Each listener that may carry plain links was said to; any other is within this machine, or encrypted.
     options.plain_links = config.listen.websocket.iter().any(|socket| socket.allow_plain_links)
-        || config.listen.tcp.iter().any(|tcp| tcp.allow_plain_links);
+        || config.listen.tcp.iter().any(|tcp| tcp.allow_plain_links)
+        || config.listen.mqtt.iter().any(|mqtt| mqtt.allow_plain_links);
     options
 }
 

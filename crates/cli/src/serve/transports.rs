@@ -7,10 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use coachwork_gateway::Protocol;
-use coachwork_transport::Limits;
+use coachwork_mqtt::{ClientTls, PeerBounds, SignIn};
+use coachwork_transport::{Limits, Listener as _};
 use coachwork_websocket::{Accept, Identity, Roots, ServerTls};
 
-use super::config::{Listen, WebSocket};
+use super::config::{Count, Listen, Mqtt, WebSocket};
 use super::from;
 use super::handover::Entrance;
 use crate::Failure;
@@ -26,15 +27,26 @@ pub(super) struct Transport {
     pub(super) protocol: Protocol,
 }
 
-/// What a server shows, and the files that it comes from.
+/// What a transport shows to those whom it meets, and the files that it comes from.
 #[derive(Clone)]
-pub(super) struct Shown {
-    tls: ServerTls,
-    files: Files,
+pub(super) enum Shown {
+    /// A server, to its clients.
+    Server { tls: ServerTls, files: Files },
+    /// A car, to its broker.
+    Broker(AtBroker),
+}
+
+/// What a car shows to its broker.
+#[derive(Clone)]
+pub(super) struct AtBroker {
+    tls: Option<ClientTls>,
+    sign_in: Option<SignIn>,
+    certificate: Option<(PathBuf, PathBuf)>,
+    user: Option<(String, PathBuf)>,
 }
 
 #[derive(Clone)]
-struct Files {
+pub(super) struct Files {
     certificate: PathBuf,
     key: PathBuf,
     clients: Option<PathBuf>,
@@ -51,8 +63,8 @@ pub(super) async fn open(listen: &Listen, folder: &Path, limits: &Limits) -> Res
             coachwork_websocket::listen(&socket.address.to_string(), limits).await.map_err(failure)?;
         let address = listener.address();
         let listener = match &shown {
-            Some(shown) => listener.secured(&shown.tls),
-            None => listener,
+            Some(Shown::Server { tls, .. }) => listener.secured(tls),
+            _ => listener,
         };
         let scheme = if shown.is_some() { "wss" } else { "ws" };
         let url = format!("{scheme}://{address}{}", socket.path.trim_end_matches('/'));
@@ -74,6 +86,9 @@ pub(super) async fn open(listen: &Listen, folder: &Path, limits: &Limits) -> Res
         let protocol = Protocol::new("unix");
         open.push(Transport { entrance: Entrance::new(listener), url, shown: None, protocol });
     }
+    for mqtt in &listen.mqtt {
+        open.push(at_broker(mqtt, folder, limits)?);
+    }
     #[cfg(not(unix))]
     if !listen.unix.is_empty() {
         return Err(failure("this system has no unix sockets"));
@@ -83,7 +98,79 @@ pub(super) async fn open(listen: &Listen, folder: &Path, limits: &Limits) -> Res
 
 /// Whether all certificates are of use.
 pub(super) fn certificates(listen: &Listen, folder: &Path) -> Result<(), Failure> {
-    listen.websocket.iter().try_for_each(|socket| shown(socket, folder).map(drop))
+    listen.websocket.iter().try_for_each(|socket| shown(socket, folder).map(drop))?;
+    listen.mqtt.iter().try_for_each(|mqtt| at_broker(mqtt, folder, &Limits::default()).map(drop))
+}
+
+/// The car at a broker. It goes there when it is served, and again when the link is lost.
+fn at_broker(mqtt: &Mqtt, folder: &Path, limits: &Limits) -> Result<Transport, Failure> {
+    let path = |path: &PathBuf| from(folder, path);
+    let failed = |why: &dyn std::fmt::Display| failure(format_args!("listen.mqtt: {why}"));
+    let mut listener = coachwork_mqtt::listen(&mqtt.url, limits).map_err(|why| failed(&why))?;
+    let tls = match &mqtt.ca {
+        None => None,
+        Some(ca) => {
+            let ca = path(ca);
+            let wrong = |why| failure(format_args!("{}: {why}", ca.display()));
+            let roots = coachwork_mqtt::Roots::from_pem(pem(&ca)?).map_err(wrong)?;
+            Some(ClientTls::trusting(&roots).map_err(wrong)?)
+        }
+    };
+    let mut shown = AtBroker {
+        tls,
+        sign_in: None,
+        certificate: mqtt
+            .certificate
+            .as_ref()
+            .zip(mqtt.key.as_ref())
+            .map(|(one, key)| (path(one), path(key))),
+        user: mqtt.user.clone().zip(mqtt.password.as_ref().map(path)),
+    };
+    shown.renew()?;
+    if let Some((user, file)) = &shown.user {
+        let made = SignIn::new(user, password(file)?);
+        shown.sign_in = Some(made.map_err(|why| failed(&why))?);
+    }
+    if let Some(tls) = &shown.tls {
+        listener = listener.secured(tls);
+    }
+    if let Some(sign_in) = &shown.sign_in {
+        listener = listener.signed_in(sign_in);
+    }
+    if let Some(client) = &mqtt.client {
+        listener = listener.named(client);
+    }
+    if mqtt.allow_plain_links {
+        listener = listener.allowing_plain_links();
+    }
+    let mut bounds = PeerBounds::default();
+    bounds.peers = mqtt.peers.map_or(bounds.peers, Count::size);
+    bounds.answers_under.clone_from(&mqtt.answers_under);
+    // Its local name has no vehicle, whose name may be its VIN.
+    let url = listener.local().to_owned();
+    let entrance = Entrance::new(listener.bounded(bounds));
+    let protocol = Protocol::new("mqtt");
+    Ok(Transport { entrance, url, shown: Some(Shown::Broker(shown)), protocol })
+}
+
+impl AtBroker {
+    fn renew(&self) -> Result<(), Failure> {
+        if let (Some(tls), Some((certificate, key))) = (&self.tls, &self.certificate) {
+            let wrong = |why| failure(format_args!("{}: {why}", certificate.display()));
+            let identity = coachwork_mqtt::Identity::from_pem(pem(certificate)?, pem(key)?).map_err(wrong)?;
+            tls.present(&identity).map_err(wrong)?;
+        }
+        if let (Some(sign_in), Some((user, file))) = (&self.sign_in, &self.user) {
+            let renewed = sign_in.renew(user, password(file)?);
+            renewed.map_err(|why| failure(format_args!("{}: {why}", file.display())))?;
+        }
+        Ok(())
+    }
+}
+
+/// A password, without the end of its line.
+fn password(file: &Path) -> Result<Vec<u8>, Failure> {
+    Ok(pem(file)?.trim_ascii_end().to_vec())
 }
 
 fn shown(socket: &WebSocket, folder: &Path) -> Result<Option<Shown>, Failure> {
@@ -96,21 +183,33 @@ fn shown(socket: &WebSocket, folder: &Path) -> Result<Option<Shown>, Failure> {
         None => ServerTls::new(&identity),
     };
     let tls = made.map_err(|why| failure(format_args!("{}: {why}", files.certificate.display())))?;
-    Ok(Some(Shown { tls, files }))
+    Ok(Some(Shown::Server { tls, files }))
 }
 
 impl Shown {
     /// The files that it comes from.
     pub(super) fn files(&self) -> Vec<PathBuf> {
-        let Files { certificate, key, clients } = &self.files;
-        [certificate, key].into_iter().chain(clients).cloned().collect()
+        match self {
+            Self::Server { files: Files { certificate, key, clients }, .. } => {
+                [certificate, key].into_iter().chain(clients).cloned().collect()
+            }
+            Self::Broker(AtBroker { certificate, user, .. }) => {
+                let certificate = certificate.iter().flat_map(|(certificate, key)| [certificate, key]);
+                certificate.chain(user.iter().map(|(_, password)| password)).cloned().collect()
+            }
+        }
     }
 
     /// Shows what is in the files now.
     pub(super) fn renew(&self) -> Result<(), Failure> {
-        let (identity, roots) = self.files.read()?;
-        let renewed = self.tls.renew_with_clients_of(&identity, roots.as_ref());
-        renewed.map_err(|why| failure(format_args!("{}: {why}", self.files.certificate.display())))
+        match self {
+            Self::Server { tls, files } => {
+                let (identity, roots) = files.read()?;
+                let renewed = tls.renew_with_clients_of(&identity, roots.as_ref());
+                renewed.map_err(|why| failure(format_args!("{}: {why}", files.certificate.display())))
+            }
+            Self::Broker(shown) => shown.renew(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::{Access, Config, Fault as Trouble, Listen, Simulator, What};
+use super::{Access, Config, Fault as Trouble, Listen, Mqtt, Simulator, What};
 
 /// What does not fit, and the key that it is about.
 #[derive(Debug)]
@@ -48,6 +48,7 @@ impl Config {
             ("listen.websocket", listen.websocket.len()),
             ("listen.tcp", listen.tcp.len()),
             ("listen.unix", listen.unix.len()),
+            ("listen.mqtt", listen.mqtt.len()),
             ("access.grants", self.access.grants.len()),
             ("access.status", self.access.status.len()),
             ("history.paths", self.history.as_ref().map_or(0, |history| history.paths.len())),
@@ -218,6 +219,60 @@ fn check_listen(listen: &Listen) -> Result<(), Fault> {
     for (index, unix) in listen.unix.iter().enumerate() {
         named(format!("listen.unix[{index}].path"), &unix.path)?;
     }
+    listen.mqtt.iter().enumerate().try_for_each(|(index, mqtt)| check_mqtt(index, mqtt))
+}
+
+fn check_mqtt(index: usize, mqtt: &Mqtt) -> Result<(), Fault> {
+    let at = |name: &str| format!("listen.mqtt[{index}].{name}");
+    short(at("url"), &mqtt.url)?;
+    for (name, text) in
+        [("user", &mqtt.user), ("client", &mqtt.client), ("answers_under", &mqtt.answers_under)]
+    {
+        text.as_ref().map_or(Ok(()), |text| short(at(name), text))?;
+    }
+    for (name, file) in [
+        ("ca", &mqtt.ca),
+        ("certificate", &mqtt.certificate),
+        ("key", &mqtt.key),
+        ("password", &mqtt.password),
+    ] {
+        file.as_ref().map_or(Ok(()), |file| named(at(name), file))?;
+    }
+    let scheme = |name: &str| mqtt.url.get(..name.len()).is_some_and(|own| own.eq_ignore_ascii_case(name));
+    let secure = scheme("mqtts://");
+    if !secure && !scheme("mqtt://") {
+        return Err(fault(at("url"), "it begins with neither mqtt:// nor mqtts://"));
+    }
+    for (name, given, needed, why) in [
+        ("key", mqtt.key.is_some(), mqtt.certificate.is_some(), "a certificate needs its key"),
+        ("certificate", mqtt.certificate.is_some(), mqtt.key.is_some(), "a key needs its certificate"),
+        ("user", mqtt.user.is_some(), mqtt.password.is_some(), "a password needs its user"),
+        ("password", mqtt.password.is_some(), mqtt.user.is_some(), "a user needs a password"),
+        ("ca", mqtt.ca.is_some(), secure, "mqtts:// needs to know whom to believe"),
+    ] {
+        if needed && !given {
+            return Err(fault(at(name), why));
+        }
+    }
+    for (name, given) in [("ca", mqtt.ca.is_some()), ("certificate", mqtt.certificate.is_some())] {
+        if given && !secure {
+            return Err(fault(at(name), "it is of use with mqtts:// alone"));
+        }
+    }
+    let host = mqtt.url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let host = host.strip_prefix('[').map_or_else(
+        || host.rsplit_once(':').map_or(host, |(host, _)| host),
+        |host| host.split(']').next().unwrap_or_default(),
+    );
+    let here = host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
+    if !secure && !here && !mqtt.allow_plain_links {
+        let why = format!(
+            "what travels to the broker {host} in the clear others can read and change: use mqtts://, or say \
+             `allow_plain_links = true`"
+        );
+        return Err(fault(at("url"), why));
+    }
     Ok(())
 }
 
@@ -243,13 +298,16 @@ fn plain(key: &str, address: SocketAddr, allowed: bool, tls: bool) -> Result<(),
 impl Listen {
     /// Whether everything is within this machine.
     pub(crate) fn is_here(&self) -> bool {
-        self.websocket.iter().all(|socket| is_here(socket.address))
+        // Whoever reaches the broker reaches the car.
+        self.mqtt.is_empty()
+            && self.websocket.iter().all(|socket| is_here(socket.address))
             && self.tcp.iter().all(|tcp| is_here(tcp.address))
     }
 
     /// Whether every peer shows a certificate.
     fn is_certified(&self) -> bool {
         self.tcp.is_empty()
+            && self.mqtt.is_empty()
             && self.unix.is_empty()
             && !self.websocket.is_empty()
             && self.websocket.iter().all(|socket| socket.clients.is_some())

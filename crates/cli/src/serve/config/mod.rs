@@ -212,6 +212,9 @@ pub(crate) struct Listen {
     /// Framed messages over a unix socket.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) unix: Vec<Unix>,
+    /// VISS through an MQTT broker.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) mqtt: Vec<Mqtt>,
 }
 
 /// A WebSocket.
@@ -261,6 +264,41 @@ pub(crate) struct Tcp {
 pub(crate) struct Unix {
     /// Its file.
     pub(crate) path: PathBuf,
+}
+
+/// A broker that the car goes to, and whoever asks it.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mqtt {
+    /// The broker and the car's name at it: `mqtts://broker.example:8883/VEHICLE`.
+    pub(crate) url: String,
+    /// Whom to believe that it is the broker, in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ca: Option<PathBuf>,
+    /// What the car shows to the broker, in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// The key of the certificate, in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<PathBuf>,
+    /// The car's name as a user of the broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
+    /// The file with the user's password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) password: Option<PathBuf>,
+    /// Its name among the broker's clients; without it, a random one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client: Option<String>,
+    /// Only topics that begin so get answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) answers_under: Option<String>,
+    /// How many peers there may be at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) peers: Option<Count<1, 100_000>>,
+    /// Others may read and change what travels to the broker.
+    #[serde(default)]
+    pub(crate) allow_plain_links: bool,
 }
 
 /// Who may come in, and to what.
@@ -431,7 +469,7 @@ impl Config {
             car.simulator = Some(Simulator::default());
         }
         let listen = &mut self.listen;
-        if listen.websocket.is_empty() && listen.tcp.is_empty() && listen.unix.is_empty() {
+        if *listen == Listen::default() {
             listen.websocket.extend(USUAL_ADDRESS.parse().map(WebSocket::on));
         }
         self
