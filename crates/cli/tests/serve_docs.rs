@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -36,7 +37,7 @@ fn agrees(said: &str, page: &str) -> bool {
             rest.find(part)
         };
         let Some(at) = found else { return false };
-        rest = &rest[at + part.len()..];
+        rest = rest.split_at(at + part.len()).1;
         if last && part.is_empty() {
             return true;
         }
@@ -62,16 +63,15 @@ fn the_commands_print_what_the_page_says() {
         for line in block.lines() {
             if let Some(command) = line.strip_prefix("$ ") {
                 let number = wanted.len();
-                script += &format!("echo '@@{number}'\n");
-                match command.strip_suffix(" &") {
+                let _ = writeln!(script, "echo '@@{number}'");
+                let _ = match command.strip_suffix(" &") {
                     // One that goes on: until it says that it listens.
-                    Some(command) => {
-                        script += &format!(
-                            "{command} >out 2>err &\nstarted=\"$started $!\"\nwhile ! grep -q listening out; do sleep 0.02; done\ncat out\n"
-                        );
-                    }
-                    None => script += &format!("{{ {command}\n}} 2>&1\n"),
-                }
+                    Some(command) => writeln!(
+                        script,
+                        "{command} >out 2>err &\nstarted=\"$started $!\"\nwhile ! grep -q listening out; do sleep 0.02; done\ncat out"
+                    ),
+                    None => writeln!(script, "{{ {command}\n}} 2>&1"),
+                };
                 wanted.push(Vec::new());
             } else {
                 wanted.last_mut().unwrap().push(line);
