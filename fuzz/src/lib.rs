@@ -22,6 +22,7 @@ pub mod math;
 pub mod mqtt_envelope;
 pub mod pattern;
 pub mod policy;
+pub mod queue_log;
 pub mod recording;
 pub mod serve_config;
 pub mod session_bytes;

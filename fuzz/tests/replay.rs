@@ -161,3 +161,8 @@ fn websocket() {
 fn serve_config() {
     replay("serve_config", coachwork_fuzz::serve_config::run);
 }
+
+#[test]
+fn queue_log() {
+    replay("queue_log", coachwork_fuzz::queue_log::run);
+}

@@ -39,7 +39,7 @@ pub struct Options {
     /// that share a gateway SHOULD have different seeds: hand in something random, or unique such as a serial number. Default 0.
     pub seed: u64,
     /// After how long without a word from the gateway it is asked for one; where none comes within [`request_time`](Self::request_time),
-    /// the link is lost. Default 15 seconds.
+    /// the link is lost. A gateway takes a client that is silent for its `idle_time` for gone: keep this shorter. Default 15 seconds.
     pub keep_alive: Duration,
     /// Bounds: requests in flight, subscriptions, open receipts. Sizes of messages are checked by the transport, which takes limits
     /// of its own.

@@ -75,7 +75,7 @@ impl Log {
         numbers.dedup();
         let (mut opened, mut found, mut ended) = (Opened::default(), Vec::new(), HashSet::new());
         let (mut segments, mut origin, mut expected) = (VecDeque::new(), None, None::<u64>);
-        let mut next_item = 1;
+        let (mut next_item, mut disordered) = (1, false);
         for (place, &number) in numbers.iter().enumerate() {
             let (data, length) = storage.read(number, MAX_SEGMENT)?;
             let scan = scan(&data);
@@ -96,6 +96,8 @@ impl Log {
                 expected = Some(expected.unwrap_or(0).max(record_number.saturating_add(1)));
                 match record {
                     Record::Item(item) => {
+                        // Its end would be removed before it: no queue writes so.
+                        disordered |= ended.contains(&item.number);
                         next_item = next_item.max(item.number.saturating_add(1));
                         found.push(Found { item, segment: number });
                     }
@@ -127,7 +129,7 @@ impl Log {
             next_segment: numbers.last().map_or(1, |last| last.saturating_add(1)),
             segments,
             segment_bytes,
-            suspect: opened.damaged > 0 || opened.lost > 0,
+            suspect: opened.damaged > 0 || opened.lost > 0 || disordered,
             // What was just read may stand in the memory of the system alone.
             dirty: !numbers.is_empty(),
         };

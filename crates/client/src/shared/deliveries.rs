@@ -67,33 +67,49 @@ impl Shared {
         [after, outbox.sync_due()].into_iter().flatten().filter(|due| *due > now).min()
     }
 
-    /// Sends the next notes, if none are on their way.
-    pub(super) fn deliver(&self, state: &mut State, now: Moment) {
+    /// Does what time demands of the queue, and ends the requests in it that are settled.
+    pub(super) fn keep_outbox(&self, now: Moment) {
         let Some(outbox) = &self.outbox else { return };
-        settle_sets(outbox, &mut state.deliveries.sets);
-        let deliveries = &mut state.deliveries;
-        // What time demands of the queue is done in any case.
+        let mut sets = std::mem::take(&mut self.lock().deliveries.sets);
+        settle_sets(outbox, &mut sets);
+        if !sets.is_empty() {
+            let mut state = self.lock();
+            // What was queued meanwhile comes behind.
+            sets.append(&mut state.deliveries.sets);
+            state.deliveries.sets = sets;
+        }
         outbox.keep(now);
-        let Some(session) = &mut state.session else { return };
-        if deliveries.under_way || deliveries.refused || deliveries.is_waiting(now.monotonic) {
-            return;
-        }
-        // The other half is for calls.
-        if session.requests() > self.options.limits.requests / 2 {
-            return;
-        }
-        let items = outbox.next(deliveries.count, BYTES);
+    }
+
+    /// Sends the next notes, if none are on their way.
+    pub(super) fn deliver(&self, now: Moment) {
+        let Some(outbox) = &self.outbox else { return };
+        let count = {
+            let mut state = self.lock();
+            // The other half is for calls.
+            let most = self.options.limits.requests / 2;
+            let room = state.session.as_ref().is_some_and(|session| session.requests() <= most);
+            let deliveries = &mut state.deliveries;
+            if !room || deliveries.under_way || deliveries.refused || deliveries.is_waiting(now.monotonic) {
+                return;
+            }
+            deliveries.count
+        };
+        let items = outbox.next(count, BYTES);
         let Some(first) = items.first() else { return };
         let lane = Lane { origin: outbox.origin(), number: first.priority.to_byte() };
         let numbers = items.iter().map(|item| item.number).collect();
         let delivery = Delivery { lane, notes: items.into_iter().map(note).collect() };
+        let mut state = self.lock();
+        let state = &mut *state;
+        let Some(session) = &mut state.session else { return };
         match session.deliver(delivery, self.options.request_time, now) {
             Ok((ticket, message)) => {
-                deliveries.under_way = true;
+                state.deliveries.under_way = true;
                 state.waiting.insert(ticket, Waiting::Delivery(numbers));
                 state.out.push_back(message);
             }
-            Err(_) => deliveries.refused = true,
+            Err(_) => state.deliveries.refused = true,
         }
     }
 

@@ -72,13 +72,16 @@ impl Shared {
 
     /// Sends what waits for room among the open requests: subscriptions, and newer metadata.
     pub(crate) fn pump(&self) {
+        let now = self.moment();
+        if self.outbox.is_some() {
+            self.keep_outbox(now);
+            self.deliver(now);
+        }
         let mut state = self.lock();
         let state = &mut *state;
-        let now = self.moment();
         if !state.again.is_empty() && !state.deliveries.is_waiting(now.monotonic) {
             self.ask_again(state, now);
         }
-        self.deliver(state, now);
         let Some(session) = &mut state.session else { return };
         let nothing = state.unwanted.is_empty() && state.unknown.is_empty() && state.unsent.is_empty();
         if nothing && !state.refresh_again {
