@@ -17,7 +17,6 @@ use coachwork_transport::{Connection, Connector, Limits, Message, TransportError
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
 
-use crate::car::described;
 use crate::connection::MqttConnection;
 use crate::envelope::{Envelope, Head, split_head};
 use crate::flow::{Arrival, Flow, window};
@@ -98,6 +97,13 @@ impl MqttConnector {
         Self { patience: (!patience.is_zero()).then_some(patience), ..self }
     }
 
+    /// Speaks this with the car: `VISSv2`, `VISSv3`. MQTT has no way to agree on it. Default: version 3, under no name.
+    #[must_use]
+    pub fn speaking(mut self, subprotocol: &str) -> Self {
+        self.broker.subprotocol = Some(subprotocol.into());
+        self
+    }
+
     /// Goes to a broker on another machine with `mqtt://` too, where everybody on the way can read and change what travels.
     #[must_use]
     pub fn allowing_plain_links(mut self) -> Self {
@@ -128,7 +134,7 @@ impl MqttConnector {
             }
             None => (None, None),
         };
-        let info = described(peer.to_string(), link.security);
+        let info = self.broker.described(&peer, link.security);
         let bell = Arc::new(Bell::default());
         let mailbox = Mailbox::new(0, &bell);
         let connection = MqttConnection::new(info, &self.limits, mailbox.clone(), flow.clone(), true);

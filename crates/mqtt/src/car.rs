@@ -16,9 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use coachwork_transport::{
-    Arrival, CloseCode, CloseReason, Info, Limits, Listener, Security, TransportError,
-};
+use coachwork_transport::{Arrival, CloseCode, CloseReason, Limits, Listener, TransportError};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
 
@@ -110,6 +108,13 @@ impl MqttListener {
     #[must_use]
     pub fn bounded(mut self, bounds: PeerBounds) -> Self {
         self.bounds = bounds;
+        self
+    }
+
+    /// Speaks this with everybody: `VISSv2`, `VISSv3`. MQTT has no way to agree on it. Default: version 3, under no name.
+    #[must_use]
+    pub fn speaking(mut self, subprotocol: &str) -> Self {
+        self.broker.subprotocol = Some(subprotocol.into());
         self
     }
 
@@ -396,7 +401,8 @@ impl Car {
         let flow = if is_coachwork { Flow::new(limits.write_buffer, 1).ok() } else { None };
         // A topic that nobody else guesses is worth something: only its beginning is shown.
         let shown: String = topic.chars().take(8).collect();
-        let info = described(format!("{} peer {peer} ({shown}…)", self.broker.url.shown), link.security);
+        let shown = format!("{} peer {peer} ({shown}…)", self.broker.url.shown);
+        let info = self.broker.described(&shown, link.security);
         let connection = MqttConnection::new(info, limits, mailbox, flow, false);
         self.door.set(|waiting| waiting.arrivals.push_back(connection));
     }
@@ -482,11 +488,6 @@ impl Door {
         drop(waiting);
         wake(waker);
     }
-}
-
-/// What is known of a peer: its broker, and how it is reached. The broker's certificate is not the peer's.
-pub(crate) fn described(peer: String, security: Security) -> Info {
-    Info::new(peer).with_security(security)
 }
 
 impl fmt::Debug for MqttListener {

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use coachwork_transport::{Limits, Security, TransportError};
+use coachwork_transport::{Info, Limits, Security, TransportError};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -44,6 +44,8 @@ pub(crate) struct Broker {
     pub(crate) sign_in: Option<SignIn>,
     pub(crate) client: Option<String>,
     pub(crate) plain: bool,
+    /// What all who meet here speak; none is version 3.
+    pub(crate) subprotocol: Option<Arc<str>>,
 }
 
 /// A link that stands.
@@ -87,6 +89,7 @@ impl Broker {
             sign_in: None,
             client: None,
             plain: false,
+            subprotocol: None,
         })
     }
 
@@ -348,6 +351,17 @@ impl Link {
 
     fn malformed(&self, what: &str) -> TransportError {
         TransportError::Malformed { peer: self.peer.clone(), what: what.to_owned() }
+    }
+}
+
+impl Broker {
+    /// What is known of a peer: its broker, and how that is reached. The broker's certificate is not the peer's.
+    pub(crate) fn described(&self, peer: &str, security: Security) -> Info {
+        let info = Info::new(peer).with_security(security);
+        match &self.subprotocol {
+            Some(name) => info.with_subprotocol(name.clone()),
+            None => info,
+        }
     }
 }
 

@@ -43,9 +43,11 @@ pub struct Roots(Arc<RootCertStore>);
 
 /// Whom a link believes, and what it shows. Clones are handles of the same.
 #[derive(Clone)]
-pub struct ClientTls {
+pub struct ClientTls(Arc<RwLock<Believed>>);
+
+struct Believed {
     roots: Roots,
-    config: Arc<RwLock<Arc<ClientConfig>>>,
+    config: Arc<ClientConfig>,
 }
 
 /// A user's name and password at a broker. Clones are handles of the same.
@@ -96,8 +98,8 @@ impl ClientTls {
     /// # Errors
     /// [`TlsError::Certificate`] where the library takes them not.
     pub fn trusting(roots: &Roots) -> Result<Self, TlsError> {
-        let config = client_config(roots, None)?;
-        Ok(Self { roots: roots.clone(), config: Arc::new(RwLock::new(Arc::new(config))) })
+        let believed = Believed { roots: roots.clone(), config: client_config(roots, None)?.into() };
+        Ok(Self(Arc::new(RwLock::new(believed))))
     }
 
     /// Shows this identity from the next link on, to a broker that asks for one: also how a certificate is renewed without a restart.
@@ -105,13 +107,23 @@ impl ClientTls {
     /// # Errors
     /// [`TlsError::Certificate`] where key and certificate do not belong together; then nothing changes.
     pub fn present(&self, identity: &Identity) -> Result<(), TlsError> {
-        let config = client_config(&self.roots, Some(identity))?;
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        let mut believed = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        believed.config = client_config(&believed.roots, Some(identity))?.into();
+        Ok(())
+    }
+
+    /// Believes these roots from the next link on, and shows this identity or nothing.
+    ///
+    /// # Errors
+    /// As [`present`](Self::present); then nothing changes.
+    pub fn renew(&self, roots: &Roots, identity: Option<&Identity>) -> Result<(), TlsError> {
+        let renewed = Believed { roots: roots.clone(), config: client_config(roots, identity)?.into() };
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = renewed;
         Ok(())
     }
 
     pub(crate) fn config(&self) -> Arc<ClientConfig> {
-        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).config.clone()
     }
 }
 
@@ -189,7 +201,8 @@ impl fmt::Debug for Roots {
 
 impl fmt::Debug for ClientTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientTls").field("roots", &self.roots).finish_non_exhaustive()
+        let believed = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("ClientTls").field("roots", &believed.roots).finish_non_exhaustive()
     }
 }
 
