@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::tests::{Pair, SECOND};
 use super::{Arrived, Received, Ticket};
-use crate::viss::{Answer, Call, EncodedEvent};
+use crate::viss::{Answer, Call, Dialect, EncodedEvent};
 use crate::{Limits, Message};
 
 /// One step of a run: something that either end, the links or the clock may do.
@@ -41,12 +41,18 @@ impl Run {
         let now = pair.now();
         let ids = pair.ids(&["Vehicle.Speed", "Vehicle.Name"]);
         let seat = pair.ids(&["Vehicle.Cabin.Seat.Heating"])[0];
+        // Pure VISS sets one actuator, and watches one signal, at a time.
+        let additions = pair.client.has_additions();
+        let watched = if additions { ids.as_slice() } else { &ids[..1] };
         let asked = match step {
+            Step::Set if !additions => Some(pair.client.set(&[Request::new(seat, 5)], 2 * SECOND, now)),
             Step::Get => Some(pair.client.get(&ids, 2 * SECOND, now)),
             Step::Set => {
                 Some(pair.client.set(&[Request::new(seat, 5), Request::new(seat, 6)], 2 * SECOND, now))
             }
-            Step::Subscribe => Some(pair.client.subscribe(&Subscribe::to(ids), 2 * SECOND, now)),
+            Step::Subscribe => {
+                Some(pair.client.subscribe(&Subscribe::to(watched.iter().copied()), 2 * SECOND, now))
+            }
             Step::Unsubscribe => {
                 let subscription = pair.client.subscriptions().min().cloned();
                 subscription.map(|subscription| pair.client.unsubscribe(&subscription, 2 * SECOND, now))
@@ -180,10 +186,14 @@ impl Run {
     }
 }
 
-fn run(steps: impl IntoIterator<Item = Step>) {
+/// What the two ends speak.
+const FORMS: [(Dialect, bool); 3] = [(Dialect::V3, true), (Dialect::V3, false), (Dialect::V2, false)];
+
+fn run((dialect, additions): (Dialect, bool), steps: impl IntoIterator<Item = Step>) {
     let limits =
         Limits { requests: 6, subscriptions: 4, receipts: 8, request_time: 3 * SECOND, ..Limits::default() };
-    let mut pair = Pair::with_additions(&limits);
+    let mut pair =
+        if additions { Pair::with_additions(&limits) } else { Pair::pure_within(dialect, &limits) };
     let mut run = Run::default();
     for step in steps {
         run.step(&mut pair, step);
@@ -211,8 +221,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_each_request_is_settled_once_and_both_ends_agree(steps in prop::collection::vec(step(), 0..120)) {
-        run(steps);
+    fn whatever_happens_each_request_is_settled_once_and_both_ends_agree(steps in prop::collection::vec(step(), 0..120), form in prop::sample::select(FORMS.to_vec())) {
+        run(form, steps);
     }
 }
 
@@ -220,7 +230,9 @@ proptest! {
 fn interleave(sequences: &mut [&[Step]], so_far: &mut Vec<Step>, count: &mut usize) {
     if sequences.iter().all(|sequence| sequence.is_empty()) {
         *count += 1;
-        run(so_far.iter().copied());
+        for form in FORMS {
+            run(form, so_far.iter().copied());
+        }
         return;
     }
     for at in 0..sequences.len() {
@@ -235,12 +247,19 @@ fn interleave(sequences: &mut [&[Step]], so_far: &mut Vec<Step>, count: &mut usi
 
 #[test]
 fn every_interleaving_of_a_small_conversation_ends_well() {
-    use Step::{Answer, Cancel, Deliver, Event, Serve, Subscribe, Tick, Unsubscribe};
-    let mut count = 0;
-    interleave(
-        &mut [&[Subscribe, Cancel, Unsubscribe], &[Serve, Answer(0), Event], &[Deliver, Tick]],
-        &mut Vec::new(),
-        &mut count,
-    );
-    assert_eq!(count, 560);
+    use Step::{Answer, Cancel, Deliver, Event, Get, Serve, Set, Settle, Subscribe, Tick, Unsubscribe};
+    let conversations: [(&mut [&[Step]], usize); 6] = [
+        (&mut [&[Subscribe, Cancel, Unsubscribe], &[Serve, Answer(0), Event], &[Deliver, Tick]], 560),
+        (&mut [&[Set, Cancel], &[Serve, Answer(0), Settle], &[Deliver, Deliver, Tick]], 560),
+        (&mut [&[Set, Set], &[Serve, Answer(1), Settle, Settle], &[Deliver, Tick]], 420),
+        (&mut [&[Get, Cancel, Get], &[Serve, Serve, Answer(1)], &[Deliver, Tick]], 560),
+        // The server is late, or refuses: both ends have given up, or only one of them.
+        (&mut [&[Subscribe, Unsubscribe], &[Serve, Answer(255), Answer(0)], &[Tick, Tick, Tick]], 560),
+        (&mut [&[Subscribe, Unsubscribe, Subscribe], &[Serve, Answer(0), Event, Event], &[Deliver]], 280),
+    ];
+    for (sequences, orders) in conversations {
+        let mut count = 0;
+        interleave(sequences, &mut Vec::new(), &mut count);
+        assert_eq!(count, orders);
+    }
 }

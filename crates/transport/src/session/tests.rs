@@ -88,7 +88,12 @@ impl Pair {
 
     /// Two ends that keep to pure VISS.
     fn pure(dialect: Dialect) -> Self {
-        let mut pair = Self::new(dialect, &Limits::default());
+        Self::pure_within(dialect, &Limits::default())
+    }
+
+    /// The same, within limits.
+    pub(super) fn pure_within(dialect: Dialect, limits: &Limits) -> Self {
+        let mut pair = Self::new(dialect, limits);
         pair.client = pair.client.pure();
         pair
     }
