@@ -93,6 +93,8 @@ mod tests {
         assert_eq!(play(b"nonsense"), None);
         assert_eq!(with(""), Some(0));
         assert_eq!(with("@5\n0\t=3\n1\t=a,\\c\\n,\t4\n0\t=300\n1\t?link gone\nend\tdone\n"), Some(3));
+        let structs = play(include_bytes!("../seeds/recording/structs")).map(|(said, _)| said.unwrap().len());
+        assert_eq!(structs, Some(4));
         run(b"coachwork-recording 1 utc\nsignal\tB\tsensor\tdouble\n@5\n0\t=1e300\n0\t!source x\n0\t~NaN\n");
     }
 }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use coachwork_transport::viss::{
-    Answer, Call, Capabilities, Dialect, EncodedEvent, EncodedMetadata, Request, Target,
+    Answer, Call, Capabilities, Dialect, EncodedEvent, EncodedMetadata, Request, Target, WireValue,
 };
 use coachwork_transport::{
     ClientSession, ConnectionExt, Framed, Info, Limits, Message, Moment, Received, ServerSession,
@@ -19,11 +19,24 @@ use coachwork_transport::{
 };
 use coachwork_vehicle::{
     Catalogue, Credential, DataType, Datapoint, Entry, Error, ErrorKind, Event, Facts, Monotonic, Outcome,
-    Points, Reason, ReasonKind, ScalarType, Stage, State, Subscribe, Timestamp, Value,
+    Points, Reason, ReasonKind, ScalarType, Stage, State, StructType, StructValue, Subscribe, Timestamp,
+    Value,
 };
 use futures::io::{AsyncRead, AsyncWrite};
 
 const NOW: Moment = Moment { time: Timestamp::EPOCH, monotonic: Monotonic::from_nanoseconds(0) };
+
+/// A struct of structs, with a default.
+static PLACE: LazyLock<Arc<StructType>> = LazyLock::new(|| {
+    let x =
+        [Entry::attribute("X", DataType::FLOAT), Entry::attribute("Y", DataType::FLOAT).with_default(0.5)];
+    let point = StructType::new("Types.Point", x).expect("a struct");
+    let properties = [
+        Entry::attribute("Name", DataType::STRING).with_default("here"),
+        Entry::attribute("Way", DataType::Array(ScalarType::Struct)).with_struct(&point),
+    ];
+    StructType::new("Types.Place", properties).expect("a struct")
+});
 
 static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
     let entries = [
@@ -34,6 +47,7 @@ static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
         Entry::sensor("Vehicle.Codes", DataType::Array(ScalarType::Uint16)),
         Entry::actuator("Vehicle.Door.Left.IsOpen", DataType::BOOLEAN),
         Entry::actuator("Vehicle.Door.Right.IsOpen", DataType::BOOLEAN),
+        Entry::actuator("Vehicle.Goal", DataType::STRUCT).with_struct(&PLACE),
     ];
     Arc::new(Catalogue::new(entries, Facts::default()).expect("a catalogue"))
 });
@@ -156,8 +170,14 @@ fn answer(server: &ServerSession, call: &Call, place: usize) -> Answer {
         },
         Call::Capabilities => Answer::Capabilities(Capabilities::default()),
         Call::Set(items) => {
-            let stage =
-                |item: &coachwork_transport::viss::SetItem| item.resolve(&CATALOGUE).map(|_| Stage::Accepted);
+            let stage = |item: &coachwork_transport::viss::SetItem| {
+                let request = item.resolve(&CATALOGUE)?;
+                let entry = CATALOGUE.entry(request.signal)?;
+                assert!(entry.holds(&request.value), "{:?} was read as {:?}", item.value, request.value);
+                let again = WireValue::of(&request.value).parse(entry)?;
+                assert!(again.same(&request.value), "{:?} became {again:?}", request.value);
+                Ok(Stage::Accepted)
+            };
             Answer::Set(items.iter().map(stage).collect())
         }
         Call::Subscribe(wanted) => match wanted.resolve(&CATALOGUE) {
@@ -180,6 +200,7 @@ fn point(place: usize) -> Datapoint {
         State::NotAvailable(reason()),
         State::Error(reason()),
         State::Valid(Value::Array([Value::Uint(1)].into())),
+        State::Valid(StructValue::new(&PLACE, [("Way", Value::Array([].into()))]).expect("a place").into()),
     ];
     Datapoint::new(states[place % states.len()].clone(), NOW.time)
 }
@@ -247,6 +268,8 @@ mod tests {
     fn the_input_is_used() {
         let one = look(b"0{\"action\":\"get\",\"path\":\"Vehicle.Speed\",\"requestId\":\"1\"}");
         assert_eq!(one, Seen { requests: 1, replies: 1, frames: 0 });
+        let set = look(b"0{\"action\":\"set\",\"path\":\"Vehicle.Goal\",\"value\":{\"Way\":[{\"X\":\"1\"}]},\"requestId\":\"1\"}");
+        assert_eq!(set, Seen { requests: 1, replies: 1, frames: 0 });
         assert_eq!(look(b"0\nnoise"), Seen { requests: 0, replies: 2, frames: 0 });
         assert_eq!(look(b"\0\0\0\x01\x01x"), Seen { requests: 0, replies: 1, frames: 1 });
     }

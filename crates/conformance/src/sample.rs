@@ -2,7 +2,9 @@
 //!
 //! *Invariant:* each is of the entry's type, within its limits, and differs from the others by more than half a step.
 
-use coachwork_vehicle::{DataType, Entry, ScalarType, Value};
+use std::sync::Arc;
+
+use coachwork_vehicle::{DataType, Entry, ScalarType, StructType, StructValue, Value};
 
 /// How many values are chosen at most.
 const MANY: u32 = 64;
@@ -43,11 +45,27 @@ fn scalars(entry: &Entry) -> Vec<Value> {
     if !entry.allowed().is_empty() {
         return entry.allowed().to_vec();
     }
+    if let Some(of) = entry.struct_type() {
+        return structs(of);
+    }
     match entry.data_type().scalar() {
         ScalarType::Boolean => vec![Value::Bool(false), Value::Bool(true)],
         ScalarType::String => (0..MANY).map(|n| Value::from(format!("text {n}"))).collect(),
         scalar => numbers(entry, DataType::Scalar(scalar)),
     }
+}
+
+/// The properties go through their own values together; how deep they nest, their types bound.
+fn structs(of: &Arc<StructType>) -> Vec<Value> {
+    let properties: Vec<_> = of.properties().iter().map(|p| (p.path().as_str(), samples(p))).collect();
+    let many = properties.iter().map(|(_, values)| values.len()).max().unwrap_or(1);
+    let value = |n: usize| {
+        let fields = properties
+            .iter()
+            .filter_map(|(name, values)| Some((*name, values.get(n.checked_rem(values.len())?)?.clone())));
+        StructValue::new(of, fields).ok().map(Value::from)
+    };
+    (0..many).map_while(value).collect()
 }
 
 fn numbers(entry: &Entry, data_type: DataType) -> Vec<Value> {

@@ -19,7 +19,7 @@ pub struct Limits {
     pub message: usize,
     /// How many bytes may wait to be written before [`poll_ready`](crate::Connection::poll_ready) waits. Default 256 KiB.
     pub write_buffer: usize,
-    /// How deep arrays and objects may nest in a message. Default 16.
+    /// How deep arrays and objects may nest in a message. Default 24, which the deepest struct in a request fits.
     pub depth: usize,
     /// How many requests of one peer may wait for their answer. Default 256.
     pub requests: usize,
@@ -38,7 +38,7 @@ impl Default for Limits {
         Self {
             message: 4 * 1024 * 1024,
             write_buffer: 256 * 1024,
-            depth: 16,
+            depth: 24,
             requests: 256,
             subscriptions: 256,
             receipts: 1024,

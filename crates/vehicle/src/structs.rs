@@ -46,7 +46,7 @@ pub struct StructType {
 }
 
 /// A value of a struct type.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct StructValue {
     of: Arc<StructType>,
     fields: Vec<Value>,
@@ -142,8 +142,11 @@ impl StructValue {
         properties: impl IntoIterator<Item = (&'a str, Value)>,
     ) -> Result<Self, StructError> {
         let mut given: Vec<Option<Value>> = vec![None; of.properties.len()];
-        for (name, value) in properties {
-            let at = of.properties.iter().position(|property| property.path().as_str() == name);
+        for (place, (name, value)) in properties.into_iter().enumerate() {
+            let named = |property: &Entry| property.path().as_str() == name;
+            // Most callers have the order of the type.
+            let at = Some(place).filter(|place| of.properties.get(*place).is_some_and(named));
+            let at = at.or_else(|| of.properties.iter().position(named));
             let Some((property, place)) =
                 at.and_then(|at| Some((of.properties.get(at)?, given.get_mut(at)?)))
             else {
@@ -193,6 +196,13 @@ impl fmt::Display for StructValue {
             write!(f, "{comma}{name}: {value}")?;
         }
         f.write_str("}")
+    }
+}
+
+impl fmt::Debug for StructValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.of.path())?;
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 

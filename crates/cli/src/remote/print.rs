@@ -47,14 +47,15 @@ pub(super) fn value_json(value: &Value) -> Json {
         Value::Int(value) => (*value).into(),
         Value::Uint(value) => (*value).into(),
         Value::Array(items) => items.iter().map(value_json).collect(),
-        Value::Struct(_) | Value::Text(_) => value.to_string().into(),
+        Value::Struct(of) => of.iter().map(|(name, value)| (name.to_owned(), value_json(value))).collect(),
+        Value::Text(_) => value.to_string().into(),
         number => match WireValue::of(number) {
             // The text of a float has the digits that are needed, and no more.
             WireValue::Scalar(text) => {
                 let number = text.parse().ok().and_then(serde_json::Number::from_f64);
                 number.map_or(Json::String(text), Json::Number)
             }
-            WireValue::Array(texts) => texts.into(),
+            _ => number.to_string().into(),
         },
     }
 }

@@ -92,10 +92,16 @@ impl Set {
 
     fn request(&self, catalogue: &Catalogue, index: usize, path: &str, text: &str) -> Result<Request, Error> {
         let signal = catalogue.resolve(path)?;
-        let data_type = catalogue.entry(signal)?.data_type();
-        let wire = match data_type {
+        let entry = catalogue.entry(signal)?;
+        let wire = match entry.data_type() {
+            _ if entry.struct_type().is_some() => {
+                let json = serde_json::from_str(text).map_err(|why| {
+                    Error::new(ErrorKind::WrongType, format!("a struct is written as JSON: {why}"))
+                })?;
+                structure(json)?
+            }
             DataType::Scalar(_) => WireValue::Scalar(text.to_owned()),
-            DataType::Array(_) => WireValue::Array(items(text)?),
+            DataType::Array(_) => WireValue::Array(items(text)?.into_iter().map(WireValue::Scalar).collect()),
             _ => return Err(Error::new(ErrorKind::Unsupported, "a value of this type cannot be given here")),
         };
         let terms = Terms::within(self.within);
@@ -107,7 +113,7 @@ impl Set {
                 terms.keyed(Key::new(&name).map_err(|why| Error::new(ErrorKind::Invalid, why.to_string()))?)
             }
         };
-        Ok(Request::new(signal, wire.parse(data_type)?).with(terms))
+        Ok(Request::new(signal, wire.parse(entry)?).with(terms))
     }
 
     /// Says what became of one, and gives its exit status.
@@ -155,6 +161,22 @@ impl Set {
 /// A byte more in a hash that is the same everywhere (FNV-1a).
 fn mixed(hash: u64, byte: u8) -> u64 {
     (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+}
+
+/// A struct, or an array of them, as JSON; how deep it nests, the reader of JSON bounds.
+fn structure(json: serde_json::Value) -> Result<WireValue, Error> {
+    Ok(match json {
+        serde_json::Value::Object(members) => {
+            let member = |(name, value)| Ok((name, structure(value)?));
+            WireValue::Struct(members.into_iter().map(member).collect::<Result<_, Error>>()?)
+        }
+        serde_json::Value::Array(items) => {
+            WireValue::Array(items.into_iter().map(structure).collect::<Result<_, _>>()?)
+        }
+        serde_json::Value::String(text) => WireValue::Scalar(text),
+        serde_json::Value::Null => return Err(Error::new(ErrorKind::WrongType, "null is no value")),
+        other => WireValue::Scalar(other.to_string()),
+    })
 }
 
 /// The elements of an array in JSON, as texts.

@@ -232,7 +232,7 @@ impl ClientSession {
         let catalogue = self.catalogue()?;
         let item = |request: &coachwork_vehicle::Request| {
             let entry = catalogue.entry(request.signal)?;
-            let value = entry.data_type().coerce(request.value.clone()).map_err(|why| {
+            let value = entry.coerce(request.value.clone()).map_err(|why| {
                 Error::new(ErrorKind::WrongType, why.to_string()).on_path(entry.path().as_str())
             })?;
             Ok(SetItem {
@@ -455,8 +455,8 @@ impl ClientSession {
                 let mut found = HashMap::new();
                 for item in reply.data.ok_or_else(|| lacks("data"))?.into_vec() {
                     let Some(signal) = catalogue.id(&item.path.0.replace('/', ".")) else { continue };
-                    let data_type = catalogue.entry(signal)?.data_type();
-                    found.insert(signal, item.into_result(data_type, self.form.additions, now.time));
+                    let entry = catalogue.entry(signal)?;
+                    found.insert(signal, item.into_result(entry, self.form.additions, now.time));
                 }
                 let missing = || Err(lacks("datapoint of this signal"));
                 Ok(Reply::Points(
@@ -466,7 +466,7 @@ impl ClientSession {
             Kind::Metadata { root } => {
                 let tree = reply.metadata.ok_or_else(|| lacks("metadata"))?;
                 let revision = reply.revision.and_then(|revision| revision.0.parse().ok());
-                Ok(Reply::Metadata(Metadata::read(tree, reply.facts.as_ref(), revision, &root)))
+                Ok(Reply::Metadata(Metadata::read(tree, reply.types, reply.facts.as_ref(), revision, &root)))
             }
             Kind::Set { items } => {
                 let Some(receipts) = reply.receipts else {
@@ -516,8 +516,8 @@ impl ClientSession {
             for item in items {
                 match catalogue.id(&item.path.0) {
                     Some(signal) => {
-                        let data_type = catalogue.entry(signal)?.data_type();
-                        let point = item.into_result(data_type, self.form.additions, now.time);
+                        let entry = catalogue.entry(signal)?;
+                        let point = item.into_result(entry, self.form.additions, now.time);
                         let point = point.unwrap_or_else(|error| {
                             let reason = Reason::because(ReasonKind::Malformed, error.message());
                             Datapoint::new(State::Error(reason), now.time)

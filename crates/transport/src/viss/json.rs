@@ -49,6 +49,14 @@ impl Json {
         self
     }
 
+    /// The name of a member, whatever it holds.
+    pub(crate) fn any_key(&mut self, key: &str) -> &mut Self {
+        self.text(key);
+        self.out.push(b':');
+        self.comma = false;
+        self
+    }
+
     pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         self.separate();
         self.out.push(b'"');

@@ -3,7 +3,7 @@
 //! *Invariant:* what is valid looks the same to every peer; what is not never looks like a value.
 //! *Next:* `answer.rs`, `event.rs` (which hold lists of them).
 
-use coachwork_vehicle::{DataType, Datapoint, Error, ErrorKind, Reason, ReasonKind, State, Timestamp};
+use coachwork_vehicle::{Datapoint, Entry, Error, ErrorKind, Reason, ReasonKind, State, Timestamp};
 use serde::Deserialize;
 
 use super::dialect::Form;
@@ -116,13 +116,8 @@ pub(crate) fn read_reason(kind: Option<&Text<'_>>, text: Option<Text<'_>>) -> Re
 }
 
 impl RawPoint<'_> {
-    /// The datapoint of a signal of this type. What cannot be read is an error in the datapoint, for it is the source that is wrong.
-    pub(crate) fn into_datapoint(
-        self,
-        data_type: DataType,
-        additions: bool,
-        received: Timestamp,
-    ) -> Datapoint {
+    /// The datapoint of a signal. What cannot be read is an error in the datapoint, for it is the source that is wrong.
+    pub(crate) fn into_datapoint(self, entry: &Entry, additions: bool, received: Timestamp) -> Datapoint {
         let malformed = |what: &str| State::Error(Reason::because(ReasonKind::Malformed, what));
         let source = self.ts.as_ref().map(|ts| ts.0.parse::<Timestamp>());
         let mut state = match (self.value, self.state) {
@@ -137,7 +132,7 @@ impl RawPoint<'_> {
                 State::NotAvailable(Reason::new(ReasonKind::Source))
             }
             (None | Some(RawValue::Null), _) => State::NeverSet,
-            (Some(value), state) => match value.parse(data_type) {
+            (Some(value), state) => match value.parse(entry) {
                 Ok(value) if state.is_some_and(|state| state.0 == "stale") => State::Stale(value),
                 Ok(value) => State::Valid(value),
                 Err(error) => malformed(error.message()),
@@ -175,7 +170,7 @@ impl<T> OneOrMany<T> {
 impl RawItem<'_> {
     pub(crate) fn into_result(
         self,
-        data_type: DataType,
+        entry: &Entry,
         additions: bool,
         received: Timestamp,
     ) -> Result<Datapoint, Error> {
@@ -183,7 +178,7 @@ impl RawItem<'_> {
             return Err(error.into_error());
         }
         match self.dp.and_then(OneOrMany::into_last) {
-            Some(point) => Ok(point.into_datapoint(data_type, additions, received)),
+            Some(point) => Ok(point.into_datapoint(entry, additions, received)),
             None => Err(Error::new(ErrorKind::Protocol, "the answer has no datapoint").on_path(&self.path.0)),
         }
     }

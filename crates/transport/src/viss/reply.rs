@@ -29,6 +29,8 @@ pub(crate) struct RawReply<'a> {
     #[serde(borrow)]
     pub(crate) metadata: Option<RawTree<'a>>,
     #[serde(borrow)]
+    pub(crate) types: Option<RawTree<'a>>,
+    #[serde(borrow)]
     pub(crate) facts: Option<RawFacts<'a>>,
     #[serde(borrow)]
     pub(crate) revision: Option<Text<'a>>,

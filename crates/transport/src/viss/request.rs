@@ -271,8 +271,7 @@ impl SetItem {
     /// [`ErrorKind::UnknownSignal`], and as [`WireValue::parse`].
     pub fn resolve(&self, catalogue: &Catalogue) -> Result<coachwork_vehicle::Request, Error> {
         let signal = super::target::signal(catalogue, &self.path)?;
-        let data_type = catalogue.entry(signal)?.data_type();
-        let value = self.value.parse(data_type).map_err(|error| error.on_path(&self.path))?;
+        let value = self.value.parse(catalogue.entry(signal)?).map_err(|error| error.on_path(&self.path))?;
         let set = Set { within: self.within.unwrap_or(Set::default().within), key: self.key.clone() };
         Ok(coachwork_vehicle::Request { signal, value, set })
     }

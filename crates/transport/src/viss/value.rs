@@ -1,13 +1,15 @@
-//! Values as VISS writes them: every scalar a JSON string, an array an array of strings.
+//! Values as VISS writes them: every scalar a JSON string, an array a JSON array, a struct an object of its properties.
 //!
-//! *Invariant:* a text is read in the catalogue's type or refused; a number is written with the fewest digits that read back the same.
+//! *Invariant:* a text is read in the catalogue's type or refused; a number is written with the fewest digits that read back the same. How
+//! deep a value nests, the message bounds where it is read, and its type where it is understood.
 //! *Next:* `point.rs` (a value with its state and time), `request.rs` (a value to set).
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
-use coachwork_vehicle::{DataType, Error, ErrorKind, ScalarType, Value};
-use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use coachwork_vehicle::{DataType, Entry, Error, ErrorKind, ScalarType, StructType, StructValue, Value};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::json::Json;
 
@@ -16,16 +18,19 @@ use super::json::Json;
 pub enum WireValue {
     /// A scalar, as its text.
     Scalar(String),
-    /// An array, as the texts of its elements.
-    Array(Vec<String>),
+    /// An array, its elements scalars or structs.
+    Array(Vec<Self>),
+    /// A struct, as its properties by name.
+    Struct(Vec<(String, Self)>),
 }
 
 impl WireValue {
     /// A value as it travels.
     pub fn of(value: &Value) -> Self {
         match value {
-            Value::Array(items) => {
-                Self::Array(items.iter().map(|item| scalar_text(item).into_owned()).collect())
+            Value::Array(items) => Self::Array(items.iter().map(Self::of).collect()),
+            Value::Struct(of) => {
+                Self::Struct(of.iter().map(|(name, value)| (name.to_owned(), Self::of(value))).collect())
             }
             scalar => Self::Scalar(scalar_text(scalar).into_owned()),
         }
@@ -35,13 +40,17 @@ impl WireValue {
     ///
     /// # Errors
     /// [`ErrorKind::WrongType`] where it is not of that type; [`ErrorKind::OutOfRange`] where it is a number that the type cannot hold.
-    pub fn parse(&self, data_type: DataType) -> Result<Value, Error> {
+    pub fn parse(&self, entry: &Entry) -> Result<Value, Error> {
+        self.as_raw().parse(entry)
+    }
+
+    fn as_raw(&self) -> RawValue<'_> {
         match self {
-            Self::Scalar(text) => RawValue::Scalar(Text(text.into())).parse(data_type),
-            Self::Array(items) => {
-                RawValue::Array(items.iter().map(|item| Text(item.as_str().into())).collect())
-                    .parse(data_type)
-            }
+            Self::Scalar(text) => RawValue::Scalar(Text(text.into())),
+            Self::Array(items) => RawValue::Array(items.iter().map(Self::as_raw).collect()),
+            Self::Struct(fields) => RawValue::Struct(
+                fields.iter().map(|(name, value)| (Text(name.into()), value.as_raw())).collect(),
+            ),
         }
     }
 
@@ -53,13 +62,23 @@ impl WireValue {
             Self::Array(items) => {
                 json.open(b'[');
                 for item in items {
-                    json.text(item);
+                    item.write(json);
                 }
                 json.close(b']');
+            }
+            Self::Struct(fields) => {
+                json.open(b'{');
+                for (name, value) in fields {
+                    value.write(json.any_key(name));
+                }
+                json.close(b'}');
             }
         }
     }
 }
+
+/// How many properties the structs of one value may leave to their defaults.
+const MAX_DEFAULTS: usize = 65_536;
 
 /// A text of a message, borrowed from it where it holds no escapes. Numbers and booleans that a peer did not put into
 /// quotation marks are taken by their text.
@@ -70,33 +89,102 @@ pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RawValue<'a> {
     Scalar(Text<'a>),
-    Array(Vec<Text<'a>>),
+    Array(Vec<Self>),
+    Struct(Vec<(Text<'a>, Self)>),
     /// What some servers send for a signal that was never set.
     Null,
 }
 
 impl RawValue<'_> {
-    pub(crate) fn parse(&self, data_type: DataType) -> Result<Value, Error> {
-        match (self, data_type) {
-            (Self::Scalar(text), DataType::Scalar(scalar)) => parse_scalar(&text.0, scalar),
-            (Self::Array(items), DataType::Array(scalar)) => items
-                .iter()
-                .map(|item| parse_scalar(&item.0, scalar))
-                .collect::<Result<_, _>>()
-                .map(Value::Array),
-            _ => Err(Error::new(ErrorKind::WrongType, format!("the value is not of type {data_type}"))),
+    /// Reads it in a signal's type.
+    pub(crate) fn parse(&self, entry: &Entry) -> Result<Value, Error> {
+        self.parse_with(entry, &mut { MAX_DEFAULTS })
+    }
+
+    fn parse_with(&self, entry: &Entry, defaults: &mut usize) -> Result<Value, Error> {
+        let of = entry.struct_type();
+        match (self, entry.data_type()) {
+            (Self::Array(items), DataType::Array(scalar)) => {
+                let items = items.iter().map(|item| item.element(scalar, of, defaults));
+                items.collect::<Result<_, _>>().map(Value::Array)
+            }
+            (one, DataType::Scalar(scalar)) => one.element(scalar, of, defaults),
+            _ => Err(Error::new(
+                ErrorKind::WrongType,
+                format!("the value is not of type {}", entry.type_name()),
+            )),
+        }
+    }
+
+    fn element(
+        &self,
+        scalar: ScalarType,
+        of: Option<&Arc<StructType>>,
+        defaults: &mut usize,
+    ) -> Result<Value, Error> {
+        match (self, of) {
+            (_, None) => self.scalar(scalar),
+            (Self::Struct(fields), Some(of)) => parse_struct(fields, of, defaults).map(Value::from),
+            (_, Some(of)) => Err(Error::new(ErrorKind::WrongType, format!("the value is no {}", of.path()))),
+        }
+    }
+
+    /// Reads it as one scalar.
+    pub(crate) fn scalar(&self, scalar: ScalarType) -> Result<Value, Error> {
+        match self {
+            Self::Scalar(text) => parse_scalar(&text.0, scalar),
+            _ => Err(Error::new(ErrorKind::WrongType, format!("the value is no {}", scalar.name()))),
         }
     }
 
     pub(crate) fn into_wire(self) -> Option<WireValue> {
-        match self {
-            Self::Scalar(text) => Some(WireValue::Scalar(text.0.into_owned())),
+        Some(match self {
+            Self::Scalar(text) => WireValue::Scalar(text.0.into_owned()),
             Self::Array(items) => {
-                Some(WireValue::Array(items.into_iter().map(|item| item.0.into_owned()).collect()))
+                WireValue::Array(items.into_iter().map(Self::into_wire).collect::<Option<_>>()?)
             }
-            Self::Null => None,
-        }
+            Self::Struct(fields) => {
+                let field = |(name, value): (Text<'_>, Self)| Some((name.0.into_owned(), value.into_wire()?));
+                WireValue::Struct(fields.into_iter().map(field).collect::<Option<_>>()?)
+            }
+            Self::Null => return None,
+        })
     }
+}
+
+/// A struct of its properties, each once; what is not given takes its default.
+fn parse_struct(
+    fields: &[(Text<'_>, RawValue<'_>)],
+    of: &Arc<StructType>,
+    defaults: &mut usize,
+) -> Result<StructValue, Error> {
+    let wrong = |why: String| Error::new(ErrorKind::WrongType, why);
+    let properties = of.properties();
+    // Before anything is made: a few bytes must not stand for many values.
+    let spare = defaults.checked_sub(properties.len().saturating_sub(fields.len()));
+    *defaults = spare
+        .ok_or_else(|| wrong(format!("it leaves more than {MAX_DEFAULTS} properties to their defaults")))?;
+    let mut given = Vec::with_capacity(fields.len().min(properties.len()));
+    let mut seen = vec![false; properties.len()];
+    for (place, (name, value)) in fields.iter().enumerate() {
+        let named = |property: &Entry| property.path().as_str() == name.0;
+        // In the order of the type, as it is written here.
+        let at = Some(place).filter(|place| properties.get(*place).is_some_and(named));
+        let at = at.or_else(|| properties.iter().position(named));
+        let known = at.and_then(|at| Some((properties.get(at)?, seen.get_mut(at)?)));
+        let Some((property, seen)) = known else {
+            let shown: String = name.0.chars().take(40).collect();
+            return Err(wrong(format!("{} has no property {shown:?}", of.path())));
+        };
+        if std::mem::replace(seen, true) {
+            return Err(wrong(format!("{} is given twice", property.path())));
+        }
+        let value = value.parse(property);
+        let value =
+            value.map_err(|e| Error::new(e.kind(), format!("{}: {}", property.path(), e.message())))?;
+        given.push((property.path().as_str(), value));
+    }
+    StructValue::new(of, given).map_err(|why| wrong(why.to_string()))
 }
 
 /// Writes a value.
@@ -105,10 +193,11 @@ pub(crate) fn write_value(json: &mut Json, value: &Value) {
         Value::Array(items) => {
             json.open(b'[');
             for item in items.iter() {
-                if let Value::Struct(_) = item {
-                    write_value(json, item);
+                if let Value::Array(_) = item {
+                    // No type allows it.
+                    json.text("");
                 } else {
-                    json.text(&scalar_text(item));
+                    write_value(json, item);
                 }
             }
             json.close(b']');
@@ -117,7 +206,7 @@ pub(crate) fn write_value(json: &mut Json, value: &Value) {
         Value::Struct(of) => {
             json.open(b'{');
             for (name, value) in of.iter() {
-                write_value(json.key(name), value);
+                write_value(json.any_key(name), value);
             }
             json.close(b'}');
         }
@@ -262,7 +351,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     type Value = RawValue<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string or an array of strings")
+        f.write_str("a string, or an array or an object of such")
     }
 
     fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<RawValue<'de>, E> {
@@ -300,12 +389,19 @@ impl<'de> Visitor<'de> for ValueVisitor {
         }
         Ok(RawValue::Array(items))
     }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawValue<'de>, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = map.next_entry()? {
+            fields.push(field);
+        }
+        Ok(RawValue::Struct(fields))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use coachwork_vehicle::{Entry, StructType, StructValue};
     use proptest::prelude::*;
 
     #[test]
@@ -316,6 +412,72 @@ mod tests {
         let mut json = Json::new();
         write_value(&mut json, &Value::Array([Value::from(value)].into()));
         assert_eq!(&json.finish()[..], br#"[{"X":"0.1","Name":"here"}]"#);
+    }
+
+    /// A struct with a struct, an array of structs and a default, and what is needed of it.
+    fn line() -> Entry {
+        let x = Entry::attribute("X", DataType::FLOAT);
+        let point = [x, Entry::attribute("Name", DataType::STRING).with_default("here")];
+        let point = StructType::new("Types.Point", point).unwrap();
+        let one = |name: &str| Entry::attribute(name, DataType::STRUCT).with_struct(&point);
+        let many = Entry::attribute("Rest", DataType::Array(ScalarType::Struct)).with_struct(&point);
+        let line = StructType::new("Types.Line", [one("From"), many, one("To")]).unwrap();
+        Entry::sensor("Vehicle.Line", DataType::STRUCT).with_struct(&line)
+    }
+
+    fn read(text: &str, entry: &Entry) -> Result<Value, Error> {
+        serde_json::from_str::<RawValue<'_>>(text).unwrap().parse(entry)
+    }
+
+    #[test]
+    fn a_struct_is_read_in_any_order_with_its_defaults() {
+        let line = line();
+        let value =
+            read(r#"{"To":{"X":1},"From":{"Name":"a","X":"0.1"},"Rest":[{"X":"2"},{"X":"NaN"}]}"#, &line);
+        let value = value.unwrap();
+        let here = "{From: {X: 0.1, Name: a}, Rest: [{X: 2, Name: here}, {X: NaN, Name: here}], To: {X: 1, Name: here}}";
+        assert_eq!(value.to_string(), here);
+        let again = WireValue::of(&value);
+        assert!(again.parse(&line).unwrap().same(&value));
+        let (mut one, mut two) = (Json::new(), Json::new());
+        again.write(&mut one);
+        write_value(&mut two, &value);
+        assert_eq!(one.finish(), two.finish());
+    }
+
+    #[test]
+    fn a_struct_that_does_not_fit_is_refused() {
+        let line = line();
+        let rest = r#""To":{"X":"1"},"Rest":[]"#;
+        for (text, kind) in [
+            (r#"{"From":{"X":"1"},"Rest":[]}"#.to_owned(), ErrorKind::WrongType),
+            (format!(r#"{{"From":{{"X":"1","Y":"1"}},{rest}}}"#), ErrorKind::WrongType),
+            (format!(r#"{{"From":{{"X":"1","X":"1"}},{rest}}}"#), ErrorKind::WrongType),
+            (format!(r#"{{"From":{{"X":{{}}}},{rest}}}"#), ErrorKind::WrongType),
+            (format!(r#"{{"From":[{{"X":"1"}}],{rest}}}"#), ErrorKind::WrongType),
+            (format!(r#"{{"From":null,{rest}}}"#), ErrorKind::WrongType),
+            (format!(r#"{{"From":{{"X":"1e99"}},{rest}}}"#), ErrorKind::OutOfRange),
+            (r#""a text""#.to_owned(), ErrorKind::WrongType),
+            ("[]".to_owned(), ErrorKind::WrongType),
+        ] {
+            assert_eq!(read(&text, &line).unwrap_err().kind(), kind, "{text}");
+        }
+        assert!(read("{}", &of(DataType::STRING)).is_err());
+        assert!(read("[{}]", &of(DataType::Array(ScalarType::String))).is_err());
+    }
+
+    #[test]
+    fn few_bytes_do_not_become_many_values() {
+        let property = |n: usize| Entry::attribute(&format!("P{n}"), DataType::BOOLEAN).with_default(true);
+        let wide = StructType::new("Types.Wide", (0..4096).map(property)).unwrap();
+        let entry = Entry::sensor("Vehicle.Wide", DataType::Array(ScalarType::Struct)).with_struct(&wide);
+        let text = |many: usize| format!("[{}]", vec!["{}"; many].join(","));
+        assert!(read(&text(16), &entry).is_ok());
+        assert_eq!(read(&text(17), &entry).unwrap_err().kind(), ErrorKind::WrongType);
+    }
+
+    fn of(data_type: DataType) -> Entry {
+        Entry::sensor("Vehicle.A", data_type)
     }
 
     fn value(scalar: ScalarType) -> BoxedStrategy<Value> {
@@ -340,14 +502,14 @@ mod tests {
         fn every_value_survives_in_its_type(
             (scalar, one) in prop::sample::select(&ScalarType::ALL[..]).prop_flat_map(|scalar| (Just(scalar), value(scalar)))
         ) {
-            let back = WireValue::of(&one).parse(DataType::Scalar(scalar)).unwrap();
+            let back = WireValue::of(&one).parse(&of(DataType::Scalar(scalar))).unwrap();
             prop_assert!(back.same(&one), "{one} became {back}");
             let array = Value::Array([one.clone(), one].into());
             let mut json = Json::new();
             write_value(&mut json, &array);
             let raw = json.finish();
             let raw: RawValue<'_> = serde_json::from_slice(&raw).unwrap();
-            prop_assert!(raw.parse(DataType::Array(scalar)).unwrap().same(&array));
+            prop_assert!(raw.parse(&of(DataType::Array(scalar))).unwrap().same(&array));
         }
 
         #[test]
@@ -382,8 +544,8 @@ mod tests {
         ] {
             assert_eq!(parse_scalar(text, scalar).unwrap_err().kind(), kind, "{text} as {}", scalar.name());
         }
-        assert!(WireValue::Array(vec!["1".into()]).parse(DataType::INT8).is_err());
-        assert!(WireValue::Scalar("1".into()).parse(DataType::Array(ScalarType::Int8)).is_err());
+        assert!(WireValue::Array(vec![WireValue::Scalar("1".into())]).parse(&of(DataType::INT8)).is_err());
+        assert!(WireValue::Scalar("1".into()).parse(&of(DataType::Array(ScalarType::Int8))).is_err());
     }
 
     #[test]

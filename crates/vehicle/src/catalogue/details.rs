@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::structs::StructType;
 use crate::value::Value;
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Details {
     pub(super) default: Option<Value>,
     pub(super) array_size: Option<u32>,
@@ -16,6 +16,20 @@ pub(super) struct Details {
     pub(super) deprecation: Option<Arc<str>>,
     pub(super) structure: Option<Arc<StructType>>,
     extended: Vec<(Arc<str>, Arc<str>)>,
+}
+
+impl PartialEq for Details {
+    /// As values say the same: a default that is not a number is like another one.
+    fn eq(&self, other: &Self) -> bool {
+        let Self { default, array_size, pattern, deprecation, structure, extended } = self;
+        let same = match (default, &other.default) {
+            (Some(one), Some(two)) => one.same(two),
+            (one, two) => one.is_none() && two.is_none(),
+        };
+        same && (array_size, pattern, deprecation) == (&other.array_size, &other.pattern, &other.deprecation)
+            && structure == &other.structure
+            && extended == &other.extended
+    }
 }
 
 impl Details {

@@ -24,11 +24,11 @@ use crate::driver::Driver;
 use crate::error::Error;
 use crate::receipt::Receipt;
 use crate::request::Request;
+use crate::structs::{MAX_STRUCT_PROPERTIES, StructType};
 use crate::subscribe::Subscribe;
 use crate::subscription::Subscription;
 use crate::sync::lock;
 use crate::time::{Monotonic, Timestamp};
-use crate::value::DataType;
 use crate::vehicle::{Each, Get, Vehicle};
 
 /// How fast a recording is played back.
@@ -118,7 +118,33 @@ impl Recorded {
             _ => return Err(at(1)(RecordingFault::NotARecording)),
         };
         let (mut entries, mut first) = (Vec::<Entry>::new(), None);
+        let (mut types, mut open) = (line::Types::new(), None);
         while let Some(text) = lines.next().map_err(at(lines.number + 1))? {
+            let fault = || at(lines.number)(RecordingFault::Signal(text.chars().take(80).collect()));
+            if text.starts_with("property\t") {
+                let (_, properties): &mut (String, Vec<Entry>) = open.as_mut().ok_or_else(fault)?;
+                if properties.len() >= MAX_STRUCT_PROPERTIES {
+                    return Err(fault());
+                }
+                properties.push(line::property(&text, &types).ok_or_else(fault)?);
+                continue;
+            }
+            if let Some((path, properties)) = open.take() {
+                let of = StructType::new(&path, properties);
+                let of =
+                    of.map_err(|why| at(lines.number)(RecordingFault::Signal(format!("{path}: {why}"))))?;
+                types.insert(path, of);
+            }
+            if let Some(path) = text.strip_prefix("struct\t") {
+                if types.len() >= MAX_SIGNALS {
+                    return Err(at(lines.number)(RecordingFault::TooManySignals));
+                }
+                if types.contains_key(path) {
+                    return Err(fault());
+                }
+                open = Some((path.to_owned(), Vec::new()));
+                continue;
+            }
             if !text.starts_with("signal\t") {
                 first = Some(text);
                 break;
@@ -126,20 +152,18 @@ impl Recorded {
             if entries.len() >= MAX_SIGNALS {
                 return Err(at(lines.number)(RecordingFault::TooManySignals));
             }
-            let fault = || RecordingFault::Signal(text.chars().take(80).collect());
-            entries.push(line::entry(&text).ok_or_else(fault).map_err(at(lines.number))?);
+            entries.push(line::entry(&text, &types).ok_or_else(fault)?);
         }
-        let types: Vec<DataType> = entries.iter().map(Entry::data_type).collect();
         let facts = Facts { back_pressure: true, time, ..Facts::default() };
         let catalogue = Catalogue::new(entries, facts)
             .map_err(|error| at(lines.number)(RecordingFault::Signal(error.to_string())))?;
         let read_only = |_, access: &Access| Access { read: access.read.clone(), write: Permission::No };
         let catalogue = catalogue.with_access(read_only);
-        let ids = catalogue.ids().collect();
+        let signals = catalogue.iter().map(|(id, entry)| (id, entry.clone())).collect();
         let board = Board::new(catalogue, clock);
         let recorded = Self { name: name.into(), board: board.clone(), shared };
         let name = recorded.name.clone();
-        let player = Player { lines, first, ids, types, board, name, pace, began: None };
+        let player = Player { lines, first, signals, board, name, pace, began: None };
         Ok((recorded, Driver::new(player.run())))
     }
 
@@ -241,8 +265,8 @@ struct Player<R> {
     lines: Lines<R>,
     /// The line after the signals.
     first: Option<String>,
-    ids: Vec<SignalId>,
-    types: Vec<DataType>,
+    /// By their numbers.
+    signals: Vec<(SignalId, Entry)>,
     board: Board,
     name: Arc<str>,
     pace: Pace,
@@ -304,12 +328,13 @@ impl<R: BufRead + Send + 'static> Player<R> {
     fn point(&self, text: &str, at: Timestamp) -> Option<(SignalId, Datapoint)> {
         let mut fields = text.split('\t');
         let number: usize = fields.next()?.parse().ok()?;
-        let state = line::state(fields.next()?, *self.types.get(number)?)?;
+        let (signal, entry) = self.signals.get(number)?;
+        let state = line::state(fields.next()?, entry)?;
         let time = |text: &str| text.parse().ok().map(Timestamp::from_nanoseconds);
         let source = fields.next().map_or(Some(at), time)?;
         let received = fields.next().map_or(Some(source), time)?;
         let point = Datapoint { state, source, received };
-        fields.next().is_none().then_some((*self.ids.get(number)?, point))
+        fields.next().is_none().then_some((*signal, point))
     }
 
     fn count_bad(&self) {

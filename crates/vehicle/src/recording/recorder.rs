@@ -4,15 +4,17 @@
 //! is missing; a recording that was finished ends with `end`.
 //! *Next:* `line.rs` (how a state is written), `recorded.rs` (the way back).
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use super::{MAGIC, MAX_LINE, MAX_SIGNALS, line};
 use crate::catalogue::{Catalogue, Permission, SignalId, TimeBase};
 use crate::datapoint::{Reason, State};
+use crate::structs::StructType;
 use crate::subscription::{Event, Subscription};
 use crate::time::Timestamp;
-use crate::value::DataType;
 
 /// Writes down what a vehicle says, for a [`Recorded`](crate::Recorded) to say it again.
 ///
@@ -21,6 +23,8 @@ use crate::value::DataType;
 /// | line | says |
 /// |---|---|
 /// | `coachwork-recording 1 utc` | what it is; `unknown` where times do not count from 1970 |
+/// | `struct⇥path` | a struct type, before whatever is of it |
+/// | `property⇥name⇥type⇥unit=…⇥min=…⇥max=…⇥allowed=…⇥step=…⇥default=…` | its properties, in their order; the last six where they are known |
 /// | `signal⇥path⇥kind⇥type⇥unit=…⇥min=…⇥max=…⇥allowed=…⇥step=…` | the signals, numbered from 0; the last five where they are known |
 /// | `@nanoseconds` | when what follows was said |
 /// | `number⇥state⇥source⇥received` | a datapoint; its times where they are not the line above's |
@@ -28,7 +32,8 @@ use crate::value::DataType;
 /// | `end⇥reason` | it is complete |
 ///
 /// A state is `=value`, `~value` (stale), `-` (never set), `?kind text` (not available) or `!kind text` (error). In texts, `\t` `\n` `\r` `\c` (a comma)
-/// and `\\` are escaped; each element of an array ends with a comma.
+/// and `\\` are escaped; each element of an array ends with a comma. A struct is `{}` with its properties' values in their order, each ending with a
+/// semicolon; in its texts, `\s` is a semicolon.
 ///
 /// ```
 /// use coachwork_vehicle::{Catalogue, DataType, Datapoint, Entry, Facts, ManualClock, MemoryVehicle, Recorder, Subscribe, Timestamp, Vehicle};
@@ -55,9 +60,9 @@ use crate::value::DataType;
 #[derive(Debug)]
 pub struct Recorder<W> {
     out: W,
-    /// By row of the catalogue: the number in the recording and the type.
-    numbers: Vec<Option<(u32, DataType)>>,
-    catalogue: std::sync::Arc<Catalogue>,
+    /// By row of the catalogue: the number in the recording.
+    numbers: Vec<Option<u32>>,
+    catalogue: Arc<Catalogue>,
     line: String,
 }
 
@@ -65,7 +70,7 @@ impl<W: Write> Recorder<W> {
     /// Begins a recording of what a subscription covers: writes what the signals are.
     ///
     /// # Errors
-    /// Writing fails, there are more than 65,536 signals, or one of them holds structs.
+    /// Writing fails, there are more than 65,536 signals, or two struct types of one path differ.
     pub fn new(out: W, subscription: &Subscription) -> io::Result<Self> {
         let catalogue = subscription.catalogue().clone();
         let granted = subscription.granted();
@@ -73,23 +78,25 @@ impl<W: Write> Recorder<W> {
             let message = format!("a recording has at most {MAX_SIGNALS} signals");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let has_struct = |id: &&SignalId| catalogue.entry(**id).is_ok_and(|e| e.struct_type().is_some());
-        if let Some(signal) = granted.iter().find(has_struct) {
-            let message = format!("{} holds structs, which a recording does not", subscription.path(*signal));
-            return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+        let mut types = Types::default();
+        for of in granted.iter().filter_map(|id| catalogue.entry(*id).ok()?.struct_type()) {
+            types.note(of)?;
         }
+        let mut text = String::new();
+        types.order.iter().for_each(|of| line::write_struct(&mut text, of));
         let mut recorder = Self { out, numbers: vec![None; catalogue.len()], catalogue, line: String::new() };
         let time = match recorder.catalogue.facts().time {
             TimeBase::Utc => "utc",
             TimeBase::Unknown => "unknown",
         };
         let _ = writeln!(recorder.line, "{MAGIC} {time}");
+        recorder.line.push_str(&text);
         for (number, id) in (0_u32..).zip(granted) {
             let Ok(entry) = recorder.catalogue.entry(*id) else { continue };
             line::write_entry(&mut recorder.line, entry);
             recorder.line.push('\n');
             if let Some(slot) = recorder.numbers.get_mut(id.index()) {
-                *slot = Some((number, entry.data_type()));
+                *slot = Some(number);
             }
         }
         recorder.flush_line()?;
@@ -151,10 +158,10 @@ impl<W: Write> Recorder<W> {
     ) -> io::Result<bool> {
         let known = self.catalogue.row(id).ok().and_then(|row| *self.numbers.get(row)?);
         // A subscription tells nothing of signals that it does not cover.
-        let Some((number, data_type)) = known else { return Ok(false) };
+        let Some(number) = known else { return Ok(false) };
         let before = self.line.len();
         let _ = write!(self.line, "{number}\t");
-        line::write_state(&mut self.line, state, data_type);
+        line::write_state(&mut self.line, state);
         if source != now || received != now {
             let _ = write!(self.line, "\t{}", source.nanoseconds());
         }
@@ -173,5 +180,31 @@ impl<W: Write> Recorder<W> {
         let written = self.out.write_all(self.line.as_bytes());
         self.line.clear();
         written
+    }
+}
+
+/// The struct types of the signals, each after those of its properties.
+#[derive(Default)]
+struct Types<'c> {
+    known: HashMap<&'c str, &'c Arc<StructType>>,
+    order: Vec<&'c Arc<StructType>>,
+}
+
+impl<'c> Types<'c> {
+    /// How deep types nest is bounded, and a type that is known is not walked again.
+    fn note(&mut self, of: &'c Arc<StructType>) -> io::Result<()> {
+        if let Some(known) = self.known.get(of.path().as_str()) {
+            if Arc::ptr_eq(known, of) || *known == of {
+                return Ok(());
+            }
+            let message = format!("there are two different structs {}", of.path());
+            return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+        }
+        self.known.insert(of.path().as_str(), of);
+        for part in of.properties().iter().filter_map(crate::Entry::struct_type) {
+            self.note(part)?;
+        }
+        self.order.push(of);
+        Ok(())
     }
 }

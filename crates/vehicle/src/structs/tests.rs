@@ -13,6 +13,19 @@ fn at(latitude: f64, id: u8) -> Value {
 }
 
 #[test]
+fn types_with_a_default_that_is_no_number_are_the_same() {
+    let of = || {
+        let x = Entry::attribute("X", DataType::FLOAT).with_default(f32::NAN);
+        StructType::new("Types.Odd", [x]).unwrap()
+    };
+    let (one, two) = (of(), of());
+    assert_eq!(one, two);
+    let value = Value::from(StructValue::new(&two, []).unwrap());
+    let entry = Entry::sensor("Vehicle.Odd", DataType::STRUCT).with_struct(&one);
+    assert!(entry.holds(&value) && entry.coerce(value).is_ok());
+}
+
+#[test]
 fn a_value_has_every_property_in_its_type() {
     let place = place();
     let error = |given: &[(&str, Value)]| StructValue::new(&place, given.iter().cloned()).unwrap_err();

@@ -197,7 +197,8 @@ impl RawSetItem<'_> {
     fn read(self) -> Result<SetItem, Error> {
         let path = Target::path(&self.path.0)?.root().to_owned();
         let value = self.value.into_wire().ok_or_else(|| {
-            Error::new(ErrorKind::WrongType, "a value is a string, or an array of such").on_path(&path)
+            Error::new(ErrorKind::WrongType, "a value is a string, or an array or an object of such")
+                .on_path(&path)
         })?;
         let within = self.within.as_ref().map(duration).transpose()?;
         let key = self.key.map(|key| Key::new(&key.0)).transpose().map_err(|why| invalid(why.to_string()))?;

@@ -68,10 +68,12 @@ fn duration() -> impl Strategy<Value = Duration> {
 }
 
 fn item() -> impl Strategy<Value = SetItem> {
-    let value = prop_oneof![
-        any::<String>().prop_map(WireValue::Scalar),
-        prop::collection::vec(any::<String>(), 0..4).prop_map(WireValue::Array),
-    ];
+    let value = any::<String>().prop_map(WireValue::Scalar).prop_recursive(4, 16, 4, |part| {
+        prop_oneof![
+            prop::collection::vec(part.clone(), 0..4).prop_map(WireValue::Array),
+            prop::collection::vec((any::<String>(), part), 0..4).prop_map(WireValue::Struct),
+        ]
+    });
     let key = "[ -~]{1,20}".prop_map(|key| Key::new(&key).unwrap());
     (path(), value, prop::option::of(duration()), prop::option::of(key))
         .prop_map(|(path, value, within, key)| SetItem { path, value, within, key })
@@ -313,7 +315,8 @@ fn what_is_wrong_is_said() {
         (r#"{"action":"set","path":"V","requestId":"1"}"#, Invalid, "value"),
         (r#"{"action":"set","path":"V","value":null,"requestId":"1"}"#, Invalid, "value"),
         (r#"{"action":"set","data":[{"path":"V","value":null}],"requestId":"1"}"#, WrongType, "string"),
-        (r#"{"action":"set","path":"V","value":{"a":"b"},"requestId":"1"}"#, Invalid, "not a request"),
+        (r#"{"action":"set","path":"V","value":{"a":null},"requestId":"1"}"#, WrongType, "string"),
+        (r#"{"action":"set","path":"V","value":[null],"requestId":"1"}"#, WrongType, "string"),
         (r#"{"action":"set","data":[],"requestId":"1"}"#, Invalid, "value"),
         (
             r#"{"action":"get","path":"V","filter":{"variant":"curvelog"},"requestId":"1"}"#,
@@ -359,8 +362,8 @@ fn what_is_wrong_is_said() {
         (
             &format!(
                 r#"{{"action":"get","path":"V","x":{}1{},"requestId":"1"}}"#,
-                "[".repeat(20),
-                "]".repeat(20)
+                "[".repeat(30),
+                "]".repeat(30)
             ),
             Limit,
             "deeper",
