@@ -281,6 +281,8 @@ impl Inbox {
         }
         if !unread.is_dirty && unread.ring.is_empty() && unread.replaced.is_empty() && unread.ended.is_none()
         {
+            // What was published and is not queued any more, lost or withdrawn, goes stale all the same.
+            tracks.is_due_by(self.due_of(unread.since.take()));
             // Registered under the lock: whatever comes from here on wakes this reader.
             let known = unread.waker.as_ref().is_some_and(|known| known.will_wake(waker));
             return Took::Nothing(if known { None } else { unread.waker.replace(waker.clone()) });

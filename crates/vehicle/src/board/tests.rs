@@ -544,6 +544,30 @@ fn denied_is_masked_at_the_source_purged_and_replayed() {
     assert_eq!(events.len(), 2);
 }
 
+/// Found by fuzzing: nothing is queued any more, and the reader has to be woken for what goes stale.
+#[test]
+fn what_a_queue_has_lost_goes_stale_all_the_same() {
+    let b = bench();
+    let mut sub = b.settled(Subscribe::to([b.speed, b.level]).queue(1));
+    b.speed(1.0);
+    b.level(2);
+    let level = b.level;
+    b.board.restrict(|id, now| {
+        let read = if id == level { Permission::denied("no right") } else { Permission::Yes };
+        Access { read, ..now.clone() }
+    });
+    let events = read(&mut sub);
+    assert!(matches!(events[..], [Event::Access(_), Event::Lagged(1)]), "{events:?}");
+    let woken = Arc::new(Count::default());
+    let waker = Waker::from(woken.clone());
+    assert!(sub.next().boxed_local().poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+    b.clock.advance(ms(500));
+    assert!(woken.0.load(Ordering::Relaxed) > 0, "nobody wakes the reader");
+    let events = read(&mut sub);
+    let [Event::Changed(points)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(points.iter().next().unwrap().1.state, State::Stale(1.0_f32.into()));
+}
+
 #[test]
 fn a_signal_that_is_denied_from_the_start_is_reported_and_may_return() {
     let b = bench();
