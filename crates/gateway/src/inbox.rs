@@ -34,8 +34,8 @@ pub trait Inbox: fmt::Debug + Send + Sync + 'static {
     /// or may not have stored them. The gateway asks for one lane one call at a time.
     ///
     /// # Errors
-    /// Where they are not stored: a temporary one ([`Error::is_temporary`]) has the sender try again; with one of kind [`ErrorKind::Invalid`],
-    /// the notes are handed in one by one, and its sender gives up the one that is refused so again; with any other it waits for another link.
+    /// Where they are not stored. With one of kind [`ErrorKind::Invalid`], the notes are handed in one by one, and the sender gives up the one that is
+    /// refused so again; with [`ErrorKind::Unsupported`] it waits for another link; with any other it tries again later.
     async fn store(&self, lane: Lane, notes: Vec<Note>) -> Result<(), Error>;
 }
 

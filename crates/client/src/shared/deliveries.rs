@@ -139,12 +139,12 @@ impl Shared {
                     deliveries.waits.succeeded();
                     Some(ended)
                 }
-                Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Denied) => {
+                Err(error) if error.kind() == ErrorKind::Unsupported => {
                     deliveries.refused = true;
                     None
                 }
                 Err(_) => {
-                    // Several may be too many at once.
+                    // Several may be too many at once; and who is denied may show another token.
                     deliveries.count = 1;
                     deliveries.wait(now);
                     None
