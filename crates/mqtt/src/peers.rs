@@ -198,10 +198,11 @@ impl Peers {
         let topic: Arc<str> = (&*envelope.topic).into();
         let Ok(flow) = Flow::new(self.limits.write_buffer, theirs) else { return Err(Ignored::Stray) };
         let say = |head: Head| Happening::Say { topic: topic.clone(), payload: with_head(Some(&head)) };
-        let Ok(mut happenings) = self.place(now) else {
+        let Ok(leaving) = self.place(now) else {
             let full = CloseReason::new(CloseCode::Policy, "there are too many peers");
             return Ok(vec![say(Head::Close(full))]);
         };
+        let mut happenings = self.make_place(leaving);
         let hello =
             Head::Hello { window: window(self.limits.write_buffer), session: Some(self.session.clone()) };
         happenings.push(say(hello));
@@ -223,8 +224,6 @@ impl Peers {
         }
         let topic: Arc<str> = (&*envelope.topic).into();
         let size = envelope.request.len();
-        // Before anything is remembered of it: is there place?
-        let mut happenings = if known.is_none() { self.place(now)? } else { Vec::new() };
         if let Some(peer) = known
             && let Some(end) = self.too_much(peer, size)
         {
@@ -234,17 +233,17 @@ impl Peers {
         if known.is_none() && size > self.limits.message {
             return Err(Ignored::Full);
         }
+        // Before anything is remembered of it: is there place?
+        let leaving = if known.is_none() { self.place(now)? } else { None };
         if !self.lately.contains_key(&topic) {
             self.forget(now);
         }
         match self.lately.entry(topic.clone()).or_default().asked(&envelope.request, now) {
             Verdict::New => {}
             Verdict::Again => return Err(Ignored::Again),
-            Verdict::Answered(answer) => {
-                happenings.push(Happening::Say { topic, payload: answer.to_vec() });
-                return Ok(happenings);
-            }
+            Verdict::Answered(answer) => return Ok(vec![Happening::Say { topic, payload: answer.to_vec() }]),
         }
+        let mut happenings = self.make_place(leaving);
         let peer = known.unwrap_or_else(|| {
             let peer = self.add(&topic, Kind::Foreign(0), now);
             happenings.push(Happening::Arrived { peer, topic: topic.clone(), is_coachwork: false });
@@ -284,6 +283,9 @@ impl Peers {
         let topic = peer.topic.clone();
         let Kind::Coachwork(flow) = &mut peer.kind else {
             let Head::Hello { window, .. } = head else { return Err(Ignored::Stray) };
+            if *window == 0 {
+                return Err(Ignored::Stray);
+            }
             // A foreign peer that turns out to be none begins anew.
             self.remove(id);
             let mut happenings = vec![Happening::Ended { peer: id, end: PeerEnd::Lost }];
@@ -400,21 +402,22 @@ impl Peers {
         self.known.clear();
     }
 
-    /// Makes sure that there is place for one more.
-    fn place(&mut self, now: Duration) -> Result<Vec<Happening>, Ignored> {
+    /// Who has to leave so that there is place for one more.
+    fn place(&self, now: Duration) -> Result<Option<u64>, Ignored> {
         if self.known.len() < self.bounds.peers {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let foreign = self.known.iter().filter(|(_, peer)| matches!(peer.kind, Kind::Foreign(_)));
         let (id, heard) = foreign
             .map(|(id, peer)| (*id, peer.heard))
             .min_by_key(|(_, heard)| *heard)
             .ok_or(Ignored::Full)?;
-        if now.saturating_sub(heard) < SPARE {
-            return Err(Ignored::Full);
-        }
-        self.remove(id);
-        Ok(vec![Happening::Ended { peer: id, end: PeerEnd::Silent }])
+        if now.saturating_sub(heard) < SPARE { Err(Ignored::Full) } else { Ok(Some(id)) }
+    }
+
+    fn make_place(&mut self, leaving: Option<u64>) -> Vec<Happening> {
+        let left = leaving.filter(|id| self.remove(*id).is_some());
+        left.map(|peer| Happening::Ended { peer, end: PeerEnd::Silent }).into_iter().collect()
     }
 
     /// Makes place among what is remembered.

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::envelope::split_head;
+use crate::lately::LATELY;
 
 fn limits() -> Limits {
     let mut limits = Limits::default();
@@ -128,6 +129,27 @@ fn peers_are_bounded_and_the_silent_make_place() {
     assert_eq!(shown(Ok(peers.sweep(Duration::from_secs(25 * 3600)))), "end 2 Silent");
 }
 
+/// Found by the property below: what ended was not told, where what ended it came to nothing.
+#[test]
+fn nobody_ends_in_silence() {
+    let mut peers = peers(1);
+    drop(peers.receive(&wrap("a", &set(1)), ZERO));
+    let nothing = Envelope::of_head("a", Head::Hello { window: 0, session: None }).encode();
+    assert_eq!(shown(peers.receive(&nothing, ZERO)), "ignored: it does not belong there");
+    let answer = Message::text(r#"{"action":"set","requestId":"1"}"#);
+    drop(peers.send(0, &answer));
+    assert_eq!(peers.len(), 1);
+    assert!(shown(peers.receive(&wrap("b", &set(2)), SPARE)).starts_with("end 0 Silent, 1 at b"));
+    // What gets no place makes nobody leave.
+    assert_eq!(
+        shown(peers.receive(&wrap("a", &set(1)), SPARE + LATELY)),
+        "ignored: there are too many peers"
+    );
+    let long = "x".repeat(201);
+    assert_eq!(shown(peers.receive(&wrap("c", &long), SPARE * 3)), "ignored: there are too many peers");
+    assert_eq!(peers.len(), 1);
+}
+
 #[test]
 fn a_flood_ends_whoever_sends_it() {
     let mut peers = peers(10);
@@ -206,6 +228,7 @@ proptest! {
     fn whatever_comes_is_bounded_and_answers_go_where_they_may(
         payloads in prop::collection::vec(
             prop_oneof![
+                (0_u64..200).prop_map(|seconds| format!("+{seconds}").into_bytes()),
                 ("[abc]|V/Vehicle|a/#|\\$x|.{0,3}", "[01]|.{0,8}", prop::option::of("lost|[0-9]|hello [0-9]{1,4}|taken [0-9]{1,3}|close 1001|.{0,5}"))
                     .prop_map(|(topic, request, head)| {
                         let head = head.map_or(String::new(), |head| format!(r#","coachwork":{}"#, serde_json::to_string(&head).unwrap()));
@@ -219,8 +242,12 @@ proptest! {
     ) {
         let mut peers = peers(2);
         let mut alive = std::collections::BTreeSet::new();
+        let mut now = ZERO;
         for payload in payloads {
-            for happening in peers.receive(&payload, ZERO).unwrap_or_default() {
+            // Time passes between some of them.
+            let seconds = payload.strip_prefix(b"+").and_then(|it| std::str::from_utf8(it).ok()?.parse().ok());
+            now += Duration::from_secs(seconds.unwrap_or(0_u32).into());
+            for happening in peers.receive(&payload, now).unwrap_or_default() {
                 match happening {
                     Happening::Arrived { peer, topic, .. } => {
                         prop_assert!(crate::check_answer_topic(&topic).is_ok() && alive.insert(peer));

@@ -140,6 +140,9 @@ fn at_broker(mqtt: &Mqtt, folder: &Path, limits: &Limits) -> Result<Transport, F
     if let Some(client) = &mqtt.client {
         listener = listener.named(client);
     }
+    if mqtt.version_2 {
+        listener = listener.speaking("VISSv2");
+    }
     if mqtt.allow_plain_links {
         listener = listener.allowing_plain_links();
     }

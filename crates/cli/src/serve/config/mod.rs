@@ -296,6 +296,9 @@ pub(crate) struct Mqtt {
     /// How many peers there may be at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) peers: Option<Count<1, 100_000>>,
+    /// Whether peers speak version 2 of VISS, on which MQTT has no way to agree.
+    #[serde(default)]
+    pub(crate) version_2: bool,
     /// Others may read and change what travels to the broker.
     #[serde(default)]
     pub(crate) allow_plain_links: bool,
