@@ -123,6 +123,14 @@ fn reported(catalogue: &Catalogue) -> Vec<String> {
 }
 
 #[test]
+fn the_page_counts_the_signals() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/simulator.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let signals = Twins::new(&scenario()).car.catalogue().len();
+    assert!(page.contains(&format!("{signals} signals, their facts")), "{signals}");
+}
+
+#[test]
 fn the_bus_says_what_the_car_says() {
     // Nearly empty and in the rain sooner or later: it drives, charges, parks, and one tyre leaks.
     let minute = Duration::from_secs(60);
@@ -266,10 +274,23 @@ fn what_moves_in_the_car_moves_over_the_bus() {
         .now_or_never()
         .unwrap()
         .unwrap();
+    let others = [
+        ("Vehicle.Cabin.Door.Row2.PassengerSide.IsOpen", Value::Bool(true)),
+        ("Vehicle.Cabin.Light.Spotlight.Row2.DriverSide.IsLightOn", Value::Bool(true)),
+        ("Vehicle.Cabin.Light.AmbientLight.Row1.DriverSide.Intensity", Value::Uint(75)),
+    ];
+    let asked = others.clone().map(|(path, value)| {
+        twins.bus.write_path(path, value, Set::default()).now_or_never().unwrap().unwrap()
+    });
     twins.run(Duration::from_secs(3));
     let stage = receipts[0].as_ref().unwrap().stage();
     assert!(matches!(stage, Stage::Settled(Outcome::Confirmed(_))), "{stage:?}");
     assert!(matches!(window.stage(), Stage::Settled(Outcome::Confirmed(_))), "{window:?}");
+    for (receipt, (path, wanted)) in asked.iter().zip(others) {
+        assert!(matches!(receipt.stage(), Stage::Settled(Outcome::Confirmed(_))), "{path}: {receipt:?}");
+        assert_eq!(value(&twins.car, path), Some(wanted));
+    }
+    assert_eq!(value(&twins.bus, "Vehicle.Cabin.Light.IsDomeOn"), Some(Value::Bool(true)), "a door is open");
     assert_eq!(value(&twins.car, "Vehicle.Cabin.Seat.Row1.DriverSide.HeatingCooling"), Some(Value::Int(60)));
 
     // What the car refuses does not move; the bus has no way to say why.

@@ -56,6 +56,7 @@ impl Car {
             charge: self.energy.charge,
             limit: self.energy.limit.now(),
             road: self.along.road(),
+            outside: self.climate.outside,
         };
         let wish = self.trip.wish(dt, &view);
         let before = self.motion.distance;

@@ -23,7 +23,7 @@ impl Corner {
 }
 
 /// What there is of a kind.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Corners<T> {
     pub(crate) front_left: T,
     pub(crate) front_right: T,

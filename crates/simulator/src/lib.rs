@@ -10,6 +10,7 @@ mod desk;
 mod energy;
 mod fault;
 mod geo;
+mod lamps;
 mod motion;
 mod random;
 mod requests;

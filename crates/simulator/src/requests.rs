@@ -19,6 +19,7 @@ pub(crate) enum Actuator {
     SeatPosition(Side),
     SeatHeight(Side),
     Backrest(Side),
+    Door(Corner),
     Lock(Corner),
     Window(Corner),
     Trunk,
@@ -33,6 +34,11 @@ pub(crate) enum Actuator {
     Fan(Side),
     AirConditioning,
     Defroster,
+    Dome,
+    Reading(Corner),
+    Ambient(Corner),
+    AmbientIntensity(Corner),
+    TrunkLight,
     ChargeLimit,
     Charging,
 }
@@ -69,7 +75,14 @@ impl Car {
                 self.may_sit_elsewhere(side)?;
                 self.body.seat_mut(side).backrest.ask(number()?);
             }
-            Actuator::Window(door) => self.body.windows.at_mut(door).ask(number()?),
+            Actuator::Window(door) => self.body.ask_window(door, number()?),
+            Actuator::Door(door) => {
+                self.standing()?;
+                if flag()? && self.body.locks.at(door).now() {
+                    return Err(not_now("the door is locked"));
+                }
+                self.body.doors.at_mut(door).ask(flag()?);
+            }
             Actuator::Lock(door) => {
                 self.standing()?;
                 if flag()? && self.body.is_open(door) {
@@ -108,6 +121,11 @@ impl Car {
             Actuator::Fan(side) => self.climate.fan_mut(side).ask(number()?),
             Actuator::AirConditioning => self.climate.air_conditioning.ask(flag()?),
             Actuator::Defroster => self.climate.defroster.ask(flag()?),
+            Actuator::Dome => self.body.lamps.ask_dome(flag()?),
+            Actuator::Reading(seat) => self.body.lamps.reading.at_mut(seat).ask(flag()?),
+            Actuator::Ambient(seat) => self.body.lamps.ambient.at_mut(seat).ask(flag()?),
+            Actuator::AmbientIntensity(seat) => self.body.lamps.intensity.at_mut(seat).ask(number()?),
+            Actuator::TrunkLight => self.body.lamps.trunk.ask(flag()?),
             Actuator::ChargeLimit => self.energy.limit.ask(number()?),
             Actuator::Charging => match word()? {
                 "START" if self.energy.plug == Plug::None => return Err(not_now("no cable is plugged in")),
@@ -127,6 +145,7 @@ impl Car {
             Actuator::SeatPosition(side) => &mut body.seat_mut(side).position,
             Actuator::SeatHeight(side) => &mut body.seat_mut(side).height,
             Actuator::Backrest(side) => &mut body.seat_mut(side).backrest,
+            Actuator::Door(door) => body.doors.at_mut(door),
             Actuator::Lock(door) => body.locks.at_mut(door),
             Actuator::Window(door) => body.windows.at_mut(door),
             Actuator::Trunk => &mut body.trunk,
@@ -141,6 +160,11 @@ impl Car {
             Actuator::Fan(side) => self.climate.fan_mut(side),
             Actuator::AirConditioning => &mut self.climate.air_conditioning,
             Actuator::Defroster => &mut self.climate.defroster,
+            Actuator::Dome => &mut body.lamps.dome,
+            Actuator::Reading(seat) => body.lamps.reading.at_mut(seat),
+            Actuator::Ambient(seat) => body.lamps.ambient.at_mut(seat),
+            Actuator::AmbientIntensity(seat) => body.lamps.intensity.at_mut(seat),
+            Actuator::TrunkLight => &mut body.lamps.trunk,
             Actuator::ChargeLimit => &mut self.energy.limit,
             Actuator::Charging => &mut self.energy.allowed,
         }

@@ -3,6 +3,7 @@
 //! *Invariant:* decides, and moves nothing: `car.rs` turns the wish into motion. Doors open only at a halt.
 //! *Next:* `motion.rs` (which follows the wish).
 
+use crate::corner::{Corner, Corners};
 use crate::energy::Plug;
 use crate::random::Random;
 use crate::route::Road;
@@ -12,11 +13,15 @@ const CHARGE_BELOW: f64 = 12.0;
 const CHARGE_TO: f64 = 80.0;
 /// Below this one the car is plugged in where it is parked.
 const PLUG_BELOW: f64 = 65.0;
+/// Who sits in the back has the window open when it is as warm as this outside, in °C.
+const WARM: f64 = 18.0;
 
 /// The drive so far.
 #[derive(Clone, Debug)]
 pub(crate) struct Trip {
     random: Random,
+    /// Decides who else comes along, so that the drive is the same with and without them.
+    company: Random,
     phase: Phase,
     /// Seconds in the present phase.
     elapsed: f64,
@@ -27,6 +32,11 @@ pub(crate) struct Trip {
     /// Seconds until the next correction of both.
     correct_in: f64,
     passenger: bool,
+    /// Who sits in the back, and who of them reads.
+    guests: Corners<bool>,
+    reading: Corners<bool>,
+    /// Whether something is in the trunk.
+    luggage: bool,
     /// Metres at which this trip ends.
     ends_at: f64,
     /// Metres of the simulation when the driver got in, and seconds since then.
@@ -46,10 +56,10 @@ enum Phase {
     Brake {
         strength: f64,
     },
-    /// At a kerb or a light, for so many seconds; a passenger may get in or out.
+    /// At a kerb or a light, for so many seconds; somebody may get in or out.
     Halt {
         until: f64,
-        passenger: bool,
+        boarding: Option<Boarding>,
     },
     /// At a fast charger.
     Charge,
@@ -64,6 +74,16 @@ enum Phase {
     },
 }
 
+/// Who gets in or out at a kerb, besides the passenger in front.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Boarding {
+    /// Through a rear door; whether they read, where they get in.
+    guest: Option<Corner>,
+    reads: bool,
+    /// With something for the trunk.
+    trunk: bool,
+}
+
 /// What the driver knows when it decides.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
@@ -75,6 +95,8 @@ pub(crate) struct View {
     pub(crate) charge: f64,
     pub(crate) limit: f64,
     pub(crate) road: Road,
+    /// Degrees Celsius outside.
+    pub(crate) outside: f64,
 }
 
 /// What the driver wants in one step.
@@ -87,12 +109,17 @@ pub(crate) struct Wish {
     pub(crate) stand: bool,
     /// Degrees at the wheel that the driver errs, positive to the left.
     pub(crate) steering: f64,
-    pub(crate) driver_door: bool,
-    pub(crate) passenger_door: bool,
+    /// What people hold open.
+    pub(crate) doors: Corners<bool>,
+    pub(crate) windows: Corners<bool>,
+    pub(crate) trunk: bool,
+    /// By whose seat somebody reads.
+    pub(crate) reading: Corners<bool>,
     pub(crate) belted: bool,
     /// Who sits in the car.
     pub(crate) driver: bool,
     pub(crate) passenger: bool,
+    pub(crate) guests: Corners<bool>,
     pub(crate) plug: Plug,
     pub(crate) parked: bool,
     /// Nobody is in the car.
@@ -107,6 +134,7 @@ impl Trip {
         let ends_at = random.between(6_000.0, 30_000.0);
         Self {
             random,
+            company: Random::new(seed ^ 0x00C0_FFEE),
             phase: Phase::Enter,
             elapsed: 0.0,
             halts: 0,
@@ -114,6 +142,9 @@ impl Trip {
             wander: 0.0,
             correct_in: 0.0,
             passenger: false,
+            guests: Corners::default(),
+            reading: Corners::default(),
+            luggage: false,
             ends_at,
             began_at: 0.0,
             duration: 0.0,
@@ -138,15 +169,27 @@ impl Trip {
         }
         let now = self.elapsed;
         let entering = self.phase == Phase::Enter;
-        let boarding = matches!(self.phase, Phase::Halt { passenger: true, .. });
-        if boarding && now >= 4.0 && now - dt < 4.0 {
-            self.passenger = !self.passenger;
+        let boarding = match self.phase {
+            Phase::Halt { boarding, .. } => boarding,
+            _ => None,
+        };
+        if let Some(boarding) = boarding {
+            self.board(boarding, now, dt);
         }
+        let boards = boarding.is_some();
+        let guest = |corner| boarding.is_some_and(|boarding| boarding.guest == Some(corner));
         let leaving = matches!(self.phase, Phase::Leave { .. });
         let left = self.is_parked();
         if left {
-            self.passenger = false;
+            (self.passenger, self.luggage) = (false, false);
+            (self.guests, self.reading) = (Corners::default(), Corners::default());
         }
+        let rear_door = |corner| {
+            (guest(corner) && (2.5..5.5).contains(&now))
+                || (leaving && *self.guests.at(corner) && (4.0..6.0).contains(&now))
+        };
+        let aired = |corner| !leaving && *self.guests.at(corner) && view.outside >= WARM;
+        let seated = |seats: &Corners<bool>, corner| *seats.at(corner) && !(leaving && now >= 5.0);
         let plug = match self.phase {
             Phase::Charge => Plug::Fast,
             Phase::Leave { plugged: true } if now >= 6.0 => Plug::Wall,
@@ -158,12 +201,35 @@ impl Trip {
             acceleration: self.acceleration(view),
             stand: !drives,
             steering: self.steering,
-            driver_door: (entering && (1.0..3.0).contains(&now)) || (leaving && (3.0..5.0).contains(&now)),
-            passenger_door: (boarding && (2.0..5.0).contains(&now))
-                || (leaving && self.passenger && (3.5..5.5).contains(&now)),
+            doors: Corners {
+                front_left: (entering && (1.0..3.0).contains(&now)) || (leaving && (3.0..5.0).contains(&now)),
+                front_right: (boards && (2.0..5.0).contains(&now))
+                    || (leaving && self.passenger && (3.5..5.5).contains(&now)),
+                rear_left: rear_door(Corner::RearLeft),
+                rear_right: rear_door(Corner::RearRight),
+            },
+            // The driver talks to whoever stands at the kerb; in the back it is a matter of the weather.
+            windows: Corners {
+                front_left: false,
+                front_right: boards && (0.5..6.0).contains(&now),
+                rear_left: aired(Corner::RearLeft),
+                rear_right: aired(Corner::RearRight),
+            },
+            trunk: (boarding.is_some_and(|boarding| boarding.trunk) && (1.5..6.5).contains(&now))
+                || (leaving && self.luggage && (5.5..8.5).contains(&now)),
+            reading: Corners {
+                rear_left: seated(&self.reading, Corner::RearLeft),
+                rear_right: seated(&self.reading, Corner::RearRight),
+                ..Corners::default()
+            },
             belted: if entering { now >= 4.0 } else { !(left || leaving && now >= 2.0) },
             driver: if entering { now >= 2.0 } else { !(left || leaving && now >= 4.0) },
             passenger: self.passenger && !(leaving && now >= 4.5),
+            guests: Corners {
+                rear_left: seated(&self.guests, Corner::RearLeft),
+                rear_right: seated(&self.guests, Corner::RearRight),
+                ..Corners::default()
+            },
             plug,
             parked: left || leaving || self.phase == Phase::Charge || (entering && now < 5.5),
             left,
@@ -193,8 +259,8 @@ impl Trip {
             }
             Phase::Brake { .. } => {
                 self.halts = self.halts.wrapping_add(1);
-                let passenger = self.halts % 3 == 1;
-                Some(Phase::Halt { until: self.random.between(7.0, 15.0), passenger })
+                let boarding = (self.halts % 3 == 1).then(|| self.boarding());
+                Some(Phase::Halt { until: self.random.between(7.0, 15.0), boarding })
             }
             Phase::Halt { until, .. } if self.elapsed < until => None,
             Phase::Halt { .. } | Phase::Charge => Some(self.drive(15.0, 90.0)),
@@ -208,6 +274,31 @@ impl Trip {
                 (self.began_at, self.duration) = (view.distance, 0.0);
                 Some(Phase::Enter)
             }
+        }
+    }
+
+    /// Who comes along or gets out at the next kerb.
+    fn boarding(&mut self) -> Boarding {
+        let mut chance = || self.company.between(0.0, 1.0);
+        let guest = match chance() {
+            nobody if nobody < 0.4 => None,
+            right if right < 0.75 => Some(Corner::RearRight),
+            _ => Some(Corner::RearLeft),
+        };
+        Boarding { guest, reads: chance() < 0.5, trunk: guest.is_some() && chance() < 0.5 }
+    }
+
+    /// At its moment, each of them is in or out.
+    fn board(&mut self, boarding: Boarding, now: f64, dt: f64) {
+        let is_moment = |moment: f64| now >= moment && now - dt < moment;
+        if is_moment(4.0) {
+            self.passenger = !self.passenger;
+            self.luggage |= boarding.trunk;
+        }
+        if let Some(corner) = boarding.guest.filter(|_| is_moment(4.5)) {
+            let sits = !*self.guests.at(corner);
+            *self.guests.at_mut(corner) = sits;
+            *self.reading.at_mut(corner) = sits && boarding.reads;
         }
     }
 

@@ -18,8 +18,8 @@ use crate::scenario::Scenario;
 use crate::signals::{Row, rows};
 use crate::simulation::Simulation;
 
-/// A small electric car that drives by itself round and round a route: it stops, lets a passenger in, charges when it must, parks and sleeps, and moves its seats, locks, windows
-/// and lights on request.
+/// A small electric car that drives by itself round and round a route: it stops, lets a passenger in, charges when it must, parks and sleeps, and moves its seats, doors, locks,
+/// windows and lights on request.
 ///
 /// Its steps are tenths of a second of its clock, whole seconds while it is parked and asleep. Under a [`ManualClock`](coachwork_vehicle::ManualClock) the same [`Scenario`], the same requests and the
 /// same faults at the same times give the same datapoints with the same timestamps, however fast the clock is moved; its driver catches up with a clock that jumps, step by step.

@@ -179,7 +179,10 @@ fn what_is_no_fault_of_this_car_is_refused() {
     let kind = |fault: Fault| drive.car.inject(fault).unwrap_err().kind();
     assert_eq!(kind(Fault::stuck("Vehicle.Nothing")), ErrorKind::UnknownSignal);
     assert_eq!(kind(Fault::blocked(SPEED)), ErrorKind::NotActuator);
-    assert_eq!(kind(Fault::blocked("Vehicle.Cabin.Door.Row1.DriverSide.IsOpen")), ErrorKind::NotActuator);
+    assert_eq!(
+        kind(Fault::blocked("Vehicle.Body.Lights.DirectionIndicator.Left.IsSignaling")),
+        ErrorKind::NotActuator
+    );
     assert_eq!(kind(Fault::slow_leak(Corner::FrontLeft, 0.0)), ErrorKind::Invalid);
     assert_eq!(kind(Fault::BatteryAgeing { percent_per_hour: f64::NAN }), ErrorKind::Invalid);
     let unknown = Scenario::default().with_fault(Fault::lost("Vehicle.Nothing"), Duration::ZERO..);

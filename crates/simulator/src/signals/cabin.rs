@@ -1,6 +1,6 @@
-//! Rows of the body: doors, windows, trunk, lights, wipers, seats, climate.
+//! Rows of the body: doors, windows, trunk, lights outside and inside, wipers, seats, climate.
 //!
-//! *Next:* `body.rs`, `seat.rs`, `climate.rs` (where they are read).
+//! *Next:* `body.rs`, `lamps.rs`, `seat.rs`, `climate.rs` (where they are read).
 
 use coachwork_vehicle::vss;
 
@@ -12,6 +12,7 @@ use crate::seat::Side;
 pub(super) fn rows(rows: &mut Rows) {
     doors(rows);
     lights(rows);
+    lamps(rows);
     seats(rows);
     climate(rows);
 }
@@ -19,7 +20,8 @@ pub(super) fn rows(rows: &mut Rows) {
 fn doors(rows: &mut Rows) {
     macro_rules! door {
         ($corner:ident, $open:ident, $locked:ident, $window:ident) => {
-            rows.flag(vss::$open, Pace::State, |car| car.body.is_open(Corner::$corner));
+            rows.flag(vss::$open, Pace::State, |car| car.body.is_open(Corner::$corner))
+                .moved_by(Actuator::Door(Corner::$corner));
             rows.flag(vss::$locked, Pace::State, |car| car.body.locks.at(Corner::$corner).now())
                 .moved_by(Actuator::Lock(Corner::$corner));
             rows.number(vss::$window, Pace::State, 1.0, |car| car.body.windows.at(Corner::$corner).level())
@@ -79,6 +81,49 @@ fn lights(rows: &mut Rows) {
     rows.number(vss::BODY_RAINDETECTION_INTENSITY, Pace::Slow, 1.0, |car| car.climate.rain);
 }
 
+fn lamps(rows: &mut Rows) {
+    macro_rules! lamps {
+        ($corner:ident, $reading:ident, $ambient:ident, $intensity:ident) => {
+            rows.flag(vss::$reading, Pace::Comfort, |car| car.body.lamps.reading.at(Corner::$corner).now())
+                .moved_by(Actuator::Reading(Corner::$corner));
+            rows.flag(vss::$ambient, Pace::Comfort, |car| car.body.lamps.ambient.at(Corner::$corner).now())
+                .moved_by(Actuator::Ambient(Corner::$corner));
+            rows.number(vss::$intensity, Pace::Comfort, 1.0, |car| {
+                car.body.lamps.intensity.at(Corner::$corner).now()
+            })
+            .moved_by(Actuator::AmbientIntensity(Corner::$corner));
+        };
+    }
+    rows.flag(vss::CABIN_LIGHT_IS_DOME_ON, Pace::Comfort, |car| car.body.lamps.dome.now())
+        .moved_by(Actuator::Dome);
+    lamps!(
+        FrontLeft,
+        CABIN_LIGHT_SPOTLIGHT_ROW1_DRIVER_SIDE_IS_LIGHT_ON,
+        CABIN_LIGHT_AMBIENT_LIGHT_ROW1_DRIVER_SIDE_IS_LIGHT_ON,
+        CABIN_LIGHT_AMBIENT_LIGHT_ROW1_DRIVER_SIDE_INTENSITY
+    );
+    lamps!(
+        FrontRight,
+        CABIN_LIGHT_SPOTLIGHT_ROW1_PASSENGER_SIDE_IS_LIGHT_ON,
+        CABIN_LIGHT_AMBIENT_LIGHT_ROW1_PASSENGER_SIDE_IS_LIGHT_ON,
+        CABIN_LIGHT_AMBIENT_LIGHT_ROW1_PASSENGER_SIDE_INTENSITY
+    );
+    lamps!(
+        RearLeft,
+        CABIN_LIGHT_SPOTLIGHT_ROW2_DRIVER_SIDE_IS_LIGHT_ON,
+        CABIN_LIGHT_AMBIENT_LIGHT_ROW2_DRIVER_SIDE_IS_LIGHT_ON,
+        CABIN_LIGHT_AMBIENT_LIGHT_ROW2_DRIVER_SIDE_INTENSITY
+    );
+    lamps!(
+        RearRight,
+        CABIN_LIGHT_SPOTLIGHT_ROW2_PASSENGER_SIDE_IS_LIGHT_ON,
+        CABIN_LIGHT_AMBIENT_LIGHT_ROW2_PASSENGER_SIDE_IS_LIGHT_ON,
+        CABIN_LIGHT_AMBIENT_LIGHT_ROW2_PASSENGER_SIDE_INTENSITY
+    );
+    rows.flag(vss::BODY_TRUNK_REAR_IS_LIGHT_ON, Pace::Comfort, |car| car.body.lamps.trunk.now())
+        .moved_by(Actuator::TrunkLight);
+}
+
 fn seats(rows: &mut Rows) {
     macro_rules! seat {
         ($side:ident, $seat:ident, $heat:ident, $position:ident, $height:ident, $recline:ident) => {
@@ -117,6 +162,12 @@ fn seats(rows: &mut Rows) {
     });
     rows.word(vss::CABIN_SEAT_ROW1_PASSENGER_SIDE_OCCUPANCY_STATUS, Pace::State, |car| {
         occupied(car.body.people.passenger)
+    });
+    rows.word(vss::CABIN_SEAT_ROW2_DRIVER_SIDE_OCCUPANCY_STATUS, Pace::Comfort, |car| {
+        occupied(car.body.people.guests.rear_left)
+    });
+    rows.word(vss::CABIN_SEAT_ROW2_PASSENGER_SIDE_OCCUPANCY_STATUS, Pace::Comfort, |car| {
+        occupied(car.body.people.guests.rear_right)
     });
 }
 

@@ -113,6 +113,8 @@ pub(crate) enum Pace {
     Fast,
     /// A state that comes in the step that changes it, and again every two seconds.
     State,
+    /// A state of comfort: it comes in the step that changes it, and again every five seconds.
+    Comfort,
     /// A measurement that is looked at once in a second, and repeated every five.
     Slow,
     /// What does not change comes at the start alone, and is never stale.
@@ -141,6 +143,7 @@ impl Turn {
         match pace {
             Pace::Fast => (true, self.second),
             Pace::State => (true, self.two),
+            Pace::Comfort => (true, self.five),
             Pace::Slow => (self.second, self.five),
             Pace::Once => (false, false),
         }
@@ -174,7 +177,7 @@ impl Rows {
         let repeat = match pace {
             Pace::Fast => 1,
             Pace::State => 2,
-            Pace::Slow => 5,
+            Pace::Comfort | Pace::Slow => 5,
             Pace::Once => 0,
         };
         let known = self.entries.remove(path.path());
