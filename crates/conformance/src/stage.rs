@@ -87,6 +87,13 @@ impl fmt::Debug for Stage {
 pub trait Runner {
     /// Calls `play` with a stage, and polls what it returns until it is done.
     fn run(&self, play: Box<dyn FnOnce(Stage) -> Play>);
+
+    /// Why nothing can be run here, where that is so: a broker, say, that this machine does not have. Then each test of the suite says it and
+    /// passes, for nothing was tried; let a variable of the environment make it a failure where the thing must be there. Default: nothing is
+    /// left out.
+    fn left_out(&self) -> Option<String> {
+        None
+    }
 }
 
 /// One thing that a [`Runner`] runs to its end.

@@ -51,7 +51,7 @@ impl<T: 'static> Clause<T> {
     }
 
     /// Tries this clause as one test of a suite: fails the test where the clause is broken, and with the last of `all` clauses where none of
-    /// them was tried.
+    /// them was tried. A suite that the runner leaves out as a whole says so and passes.
     ///
     /// # Panics
     /// Where the test fails.
@@ -65,6 +65,10 @@ impl<T: 'static> Clause<T> {
     ) where
         Made: Future<Output = T> + 'static,
     {
+        if let Some(why) = runner.left_out() {
+            println!("{}: left out: {why}", self.name);
+            return;
+        }
         let ran = self.run(runner, make);
         if let Ok(verdict) = &ran {
             println!("{}: {verdict:?}", self.name);

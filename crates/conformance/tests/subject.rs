@@ -1,7 +1,9 @@
 //! What the suite says of a subject that is not set up as it should be.
 #![allow(clippy::unwrap_used, clippy::unused_async, missing_docs, reason = "tests")]
 
-use coachwork_conformance::{Report, Simulated, Stage, Subject, Verdict, vehicle_report};
+use coachwork_conformance::{
+    Play, Report, Runner, Simulated, Stage, Subject, Verdict, vehicle, vehicle_report,
+};
 use coachwork_vehicle::{Catalogue, DataType, Entry, Facts, MemoryVehicle, Value};
 
 const HEAT: &str = "Vehicle.Cabin.Seat.Row1.DriverSide.HeatingCooling";
@@ -56,4 +58,35 @@ fn a_vehicle_that_nobody_drives_is_told_from_a_wrong_one() {
     let silent = vehicle_report(&Simulated, |stage: Stage| async move { Subject::new(car(&stage)) });
     let (_, ran) = silent.iter().find(|(id, _)| *id == "V6").unwrap();
     assert!(matches!(ran, Ok(Verdict::Skipped(why)) if why.contains("first reports")), "{silent}");
+}
+
+/// A runner that has nothing to run on.
+struct Nowhere;
+
+impl Runner for Nowhere {
+    fn run(&self, _: Box<dyn FnOnce(Stage) -> Play>) {}
+
+    fn left_out(&self) -> Option<String> {
+        Some("there is no broker".to_owned())
+    }
+}
+
+/// A runner that does not run what it is given, and does not say why.
+struct Idle;
+
+impl Runner for Idle {
+    fn run(&self, _: Box<dyn FnOnce(Stage) -> Play>) {}
+}
+
+async fn reported(stage: Stage) -> Subject {
+    Subject::memory(car(&stage))
+}
+
+// Each test of this suite passes, and says that it was left out.
+vehicle!(reported, mod left_out, on Nowhere);
+
+#[test]
+fn what_is_not_run_and_not_left_out_fails() {
+    let report = vehicle_report(&Idle, reported);
+    assert_eq!(report.counts()[..3], [0, 0, 0], "{report}");
 }

@@ -15,6 +15,7 @@
 )]
 
 mod board;
+mod catalogue;
 mod columns;
 mod decode;
 mod encode;
@@ -48,7 +49,7 @@ struct Run {
 type Group = fn(&Run) -> Vec<Line>;
 
 /// The groups in the order of their lines: a title, and who measures.
-const GROUPS: [(&str, Group); 11] = [
+const GROUPS: [(&str, Group); 12] = [
     ("rows: ns per signal, all signals to doubles, identifier look-up included", decode::measure),
     ("columns: ns per signal", columns::measure),
     ("rivals from the registry: ns per signal", registry::measure),
@@ -58,6 +59,7 @@ const GROUPS: [(&str, Group); 11] = [
     ("loading: µs per KB", load::measure),
     ("logs to text: ns per line, the whole program", logs::measure),
     ("grants: ns, and bytes where the line says so", grants::measure),
+    ("catalogue: ns per look-up, where the name says nothing else", catalogue::measure),
     ("board: ns per delivery, where the name says nothing else", board::measure),
     ("remote: a gateway at the other end of a socket", remote::measure),
 ];

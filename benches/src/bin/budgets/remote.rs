@@ -318,9 +318,39 @@ async fn floods(run: &Run, readers: usize, lines: &mut Vec<Line>) {
         let name = format!(
             "flood to {readers}, {word}, ns: server {server:.0}, peers {peers:.0}; {wall:.2} M/s by the wall"
         );
-        lines.push(Line::alone(name, best.busier(), Budget::Figure(1e3 / least)));
+        let (ours, rival) = (best.busier(), broadcast(readers, updates, reading));
+        let paired = Paired { ours, rival, ratio: ours / rival };
+        lines.push(Line::new(format!("{name} / tokio broadcast"), paired, Budget::Figure(1e3 / least)));
     }
     unpin();
+}
+
+/// The floor of a flood: as many texts through tokio's broadcast channel within this thread, read in the same way; nanoseconds per delivery.
+fn broadcast(readers: usize, updates: u64, reading: Reading) -> f64 {
+    const BURST: u64 = 256;
+    let (to, _) = tokio::sync::broadcast::channel::<bytes::Bytes>(1024);
+    let mut from: Vec<_> = (0..readers).map(|_| to.subscribe()).collect();
+    let event = |value: u64| {
+        let time = "2026-01-01T00:00:00.123456789Z";
+        let item = format!(r#"{{"path":"{SIGNAL}","dp":{{"value":"{value}","ts":"{time}"}}}}"#);
+        format!(r#"{{"action":"subscription","subscriptionId":"1","data":{item},"ts":"{time}"}}"#).into()
+    };
+    let events: Vec<bytes::Bytes> = (0..BURST).map(event).collect();
+    let bursts = updates.div_ceil(BURST);
+    let began = thread_nanoseconds();
+    for _ in 0..bursts {
+        for event in &events {
+            to.send(event.clone()).expect("readers");
+        }
+        for from in &mut from {
+            let mut next = 0.0;
+            while let Ok(event) = from.try_recv() {
+                values(&event, reading, |value| next += f64::from(u8::from((value - next).abs() < 0.5)));
+            }
+            assert!((next - BURST as f64).abs() < 0.5);
+        }
+    }
+    (thread_nanoseconds() - began) / (bursts * BURST * readers as u64) as f64
 }
 
 /// Sets from a socket, each a message, 64 in a write, and their events at another peer.
