@@ -5,7 +5,6 @@
 //! *Next:* `subject.rs` (what is put on it), `suite.rs` (which runs the clauses).
 
 use std::fmt;
-use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -207,7 +206,7 @@ pub(crate) fn run<T: Send + 'static>(
         })
     }));
     let value = result.lock().unwrap_or_else(PoisonError::into_inner).take();
-    value.unwrap_or_else(|| resume_unwind(Box::new("the runner returned before its play was done")))
+    value.unwrap_or_else(|| give_up("the runner returned before its play was done"))
 }
 
 #[cfg(test)]

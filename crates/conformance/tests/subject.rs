@@ -89,5 +89,5 @@ vehicle!(reported, mod left_out, on Nowhere);
 fn what_is_not_run_and_not_left_out_fails() {
     let run = std::panic::catch_unwind(|| vehicle_report(&Idle, reported));
     let why = run.unwrap_err();
-    assert_eq!(why.downcast_ref::<&str>(), Some(&"the runner returned before its play was done"));
+    assert_eq!(why.downcast_ref::<String>().unwrap(), "the runner returned before its play was done");
 }
