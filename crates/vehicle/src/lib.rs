@@ -65,4 +65,7 @@ pub use unit::{Conversion, Unit, UnitError};
 pub use value::{DataType, ScalarType, TypeError, UnknownDataType, Value, VssScalar, VssValue};
 pub use vehicle::{Each, Get, Vehicle};
 #[cfg(feature = "vspec")]
-pub use vspec::{MAX_BYTES as MAX_VSPEC_BYTES, MAX_NODES as MAX_VSPEC_NODES, Vspec, VspecError, VspecFault};
+pub use vspec::{
+    MAX_BYTES as MAX_VSPEC_BYTES, MAX_DEFAULTS as MAX_VSPEC_DEFAULTS, MAX_NODES as MAX_VSPEC_NODES, Vspec,
+    VspecError, VspecFault,
+};

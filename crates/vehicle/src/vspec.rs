@@ -10,6 +10,7 @@ mod node;
 mod tests;
 mod types;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use crate::catalogue::{Catalogue, CatalogueError, Entry, Facts, Kind};
@@ -22,6 +23,9 @@ pub const MAX_BYTES: usize = 64 << 20;
 
 /// The largest number of nodes, branches and leaves, after instances are expanded. VSS 6.0 has 1,607.
 pub const MAX_NODES: usize = 1 << 18;
+
+/// How many properties the struct values of an export may leave to their defaults, all together.
+pub const MAX_DEFAULTS: usize = 1 << 18;
 
 /// How much of a hostile path an error shows.
 const SHOWN: usize = 255;
@@ -53,6 +57,8 @@ struct Reading {
     types: Types,
     entries: Vec<Entry>,
     nodes: usize,
+    /// How many properties values may still leave to their defaults.
+    spare: Cell<usize>,
 }
 
 /// Why an export is refused: where, and what is wrong there.
@@ -127,8 +133,9 @@ impl Vspec {
     }
 
     fn read(roots: &Roots, more: &Nodes) -> Result<Self, VspecError> {
-        let types = Types::of(&[&roots.types, &roots.trees, more])?;
-        let mut reading = Reading { types, entries: Vec::new(), nodes: 0 };
+        let spare = Cell::new(MAX_DEFAULTS);
+        let types = Types::of(&[&roots.types, &roots.trees, more], &spare)?;
+        let mut reading = Reading { types, entries: Vec::new(), nodes: 0, spare };
         for (name, root) in &roots.trees.0 {
             reading.node(name, root)?;
         }
@@ -194,7 +201,7 @@ impl Reading {
             kind => match kind.parse::<Kind>() {
                 Ok(kind) => {
                     let mut find = |name: &str, at: &str| Ok(self.types.find(name, at));
-                    let entry = node.entry(kind, path, path, &mut find)?;
+                    let entry = node.entry(kind, path, path, &mut find, &self.spare)?;
                     self.entries.push(entry);
                     Ok(())
                 }

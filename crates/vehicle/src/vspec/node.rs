@@ -3,13 +3,14 @@
 //! *Invariant:* the order of the file is kept, and a name that is there twice is an error, not the last of the two.
 //! *Next:* `vspec.rs` (which walks the nodes).
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
-use super::{VspecError, VspecFault};
+use super::{MAX_DEFAULTS, VspecError, VspecFault};
 use crate::catalogue::{Entry, Kind};
 use crate::structs::{StructType, StructValue};
 use crate::value::{DataType, ScalarType, UnknownDataType, Value};
@@ -63,6 +64,7 @@ impl Node {
         name: &str,
         path: &str,
         find: &mut Find<'_>,
+        spare: &Cell<usize>,
     ) -> Result<Entry, VspecError> {
         let fault = |member, why: String| VspecFault::Member { member, why }.at(path);
         if !self.children.0.is_empty() {
@@ -70,7 +72,8 @@ impl Node {
         }
         let (data_type, of) = self.data_type(path, find)?;
         let limit = |member, json: &Option<Json>| {
-            json.as_ref().map(|json| value(json, of.as_ref()).map_err(|why| fault(member, why))).transpose()
+            let read = |json| value(json, of.as_ref(), spare).map_err(|why| fault(member, why));
+            json.as_ref().map(read).transpose()
         };
         let mut entry = Entry::new(kind, name, data_type);
         if let Some(of) = &of {
@@ -78,7 +81,7 @@ impl Node {
         }
         entry = entry.with_range(limit("min", &self.min)?, limit("max", &self.max)?);
         if let Some(allowed) = &self.allowed {
-            let allowed: Result<Vec<_>, _> = allowed.iter().map(|json| value(json, None)).collect();
+            let allowed: Result<Vec<_>, _> = allowed.iter().map(|json| value(json, None, spare)).collect();
             entry = entry.with_allowed(allowed.map_err(|why| fault("allowed", why))?);
         }
         if let Some(default) = limit("default", &self.default)? {
@@ -126,8 +129,9 @@ impl Node {
     }
 }
 
-/// A value as JSON writes it; the entry's check brings it into the type of the signal.
-fn value(json: &Json, of: Option<&Arc<StructType>>) -> Result<Value, String> {
+/// A value as JSON writes it; the entry's check brings it into the type of the signal. `spare`: how many properties the file may still leave to
+/// their defaults.
+fn value(json: &Json, of: Option<&Arc<StructType>>, spare: &Cell<usize>) -> Result<Value, String> {
     match json {
         Json::Bool(truth) => Ok(Value::Bool(*truth)),
         Json::String(text) => Ok(Value::from(text.as_str())),
@@ -138,13 +142,18 @@ fn value(json: &Json, of: Option<&Arc<StructType>>) -> Result<Value, String> {
                 .ok_or_else(|| format!("{number} is too large"))
         }
         Json::Array(items) => {
-            items.iter().map(|item| value(item, of)).collect::<Result<_, _>>().map(Value::Array)
+            items.iter().map(|item| value(item, of, spare)).collect::<Result<_, _>>().map(Value::Array)
         }
         Json::Object(members) => {
             let of = of.ok_or_else(|| format!("{json} is not a value"))?;
+            // Before anything is made: a few bytes must not stand for many values.
+            let left = spare.get().checked_sub(of.properties().len().saturating_sub(members.len()));
+            spare.set(left.ok_or_else(|| {
+                format!("the values of the file leave more than {MAX_DEFAULTS} properties to their defaults")
+            })?);
             let member = |(name, json): (&'_ String, &Json)| {
                 let property = of.properties().iter().find(|known| known.path().as_str() == name);
-                Ok((name.clone(), value(json, property.and_then(Entry::struct_type))?))
+                Ok((name.clone(), value(json, property.and_then(Entry::struct_type), spare)?))
             };
             let members: Vec<(String, Value)> = members.iter().map(member).collect::<Result<_, String>>()?;
             let members = members.iter().map(|(name, value)| (name.as_str(), value.clone()));

@@ -120,6 +120,26 @@ fn what_is_wrong_with_a_struct_names_its_path() {
     assert_eq!(error(wrong, POINT), "Vehicle.A: default: Types.Point has no property Z");
     let out = r#""type": "sensor", "datatype": "Types.Point", "default": {"Y": 9}"#;
     assert_eq!(error(out, POINT), "Vehicle.A: default: Y: 9 is outside -5 to 5");
+    // A few bytes do not stand for many values.
+    let many = |count: usize| {
+        let values = vec![r#"{"Y": 1}"#; count].join(", ");
+        format!(r#""type": "sensor", "datatype": "Types.Point[]", "default": [{values}]"#)
+    };
+    assert!(typed(&many(1000), POINT).is_ok());
+    let wide: Vec<String> = (0..1000)
+        .map(|n| format!(r#""P{n}": {{"type": "property", "datatype": "uint8", "default": 1}}"#))
+        .collect();
+    let wide = format!(r#""Point": {{"type": "struct", "children": {{{}}}}}"#, wide.join(", "));
+    let empty = |count: usize| {
+        format!(
+            r#""type": "sensor", "datatype": "Types.Point[]", "default": [{}]"#,
+            vec!["{}"; count].join(", ")
+        )
+    };
+    assert!(typed(&empty(262), &wide).is_ok());
+    let wanted =
+        "Vehicle.A: default: the values of the file leave more than 262144 properties to their defaults";
+    assert_eq!(error(&empty(263), &wide), wanted);
     let chain = |length: usize| {
         let link = |n: usize| {
             let inner = if n + 1 == length { "float".to_owned() } else { format!("S{}", n + 1) };

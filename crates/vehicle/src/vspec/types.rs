@@ -3,6 +3,7 @@
 //! *Invariant:* every definition is checked, used or not; one that contains itself is refused, and none is walked deeper than a type may nest.
 //! *Next:* `node.rs` (a property is read as a leaf is), `structs.rs` (what a type is).
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,11 +22,13 @@ struct Making<'a> {
     made: BTreeMap<String, Arc<StructType>>,
     /// The definitions that are being read, each within the one before.
     open: Vec<String>,
+    /// How many properties values may still leave to their defaults.
+    spare: &'a Cell<usize>,
 }
 
 impl Types {
-    pub(super) fn of(trees: &[&Nodes]) -> Result<Self, VspecError> {
-        let mut making = Making { nodes: BTreeMap::new(), made: BTreeMap::new(), open: Vec::new() };
+    pub(super) fn of(trees: &[&Nodes], spare: &Cell<usize>) -> Result<Self, VspecError> {
+        let mut making = Making { nodes: BTreeMap::new(), made: BTreeMap::new(), open: Vec::new(), spare };
         let mut seen = 0;
         for tree in trees {
             for (name, node) in &tree.0 {
@@ -82,11 +85,12 @@ impl<'a> Making<'a> {
             if child.kind != "property" {
                 return Err(VspecFault::NodeType(child.kind.clone()).at(&below));
             }
+            let spare = self.spare;
             let mut find = |wanted: &str, at: &str| {
                 let known = resolved(wanted, at, |path| self.nodes.contains_key(path));
                 known.map(|path| self.make(&path)).transpose()
             };
-            properties.push(child.entry(Kind::Attribute, name, &below, &mut find)?);
+            properties.push(child.entry(Kind::Attribute, name, &below, &mut find, spare)?);
         }
         self.open.pop();
         let made = StructType::new(path, properties).map_err(|why| fault("children", why.to_string()))?;
