@@ -12,7 +12,7 @@ use coachwork_vehicle::{Catalogue, Datapoint, Error, SignalId, Timestamp};
 
 /// How many events are remembered, each in the place that its content gives it. They are shared by peers that are told the same at
 /// about the same time.
-const EVENTS: usize = 256;
+const EVENTS: usize = 32;
 /// How many metadata are remembered, one for each view, form and request.
 const METADATA: usize = 8;
 
@@ -65,7 +65,7 @@ fn place(form: Form, points: &Points) -> usize {
     for (signal, point) in points.first().into_iter().chain(points.last()) {
         (signal, point.source, point.received).hash(&mut hasher);
     }
-    usize::try_from(hasher.finish() % 256).unwrap_or(0)
+    usize::try_from(hasher.finish() % EVENTS as u64).unwrap_or(0)
 }
 
 #[derive(Debug, Default)]

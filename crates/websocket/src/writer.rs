@@ -9,7 +9,7 @@ use crate::frame::{Header, Opcode, apply_mask};
 use crate::reader::{Role, may_travel};
 
 /// What a writer keeps allocated when it has nothing to write.
-const KEPT: usize = 32 * 1024;
+const KEPT: usize = 16 * 1024;
 
 /// How many random bytes are fetched at a time.
 const MASKS: usize = 512;
