@@ -44,7 +44,9 @@ pub fn messages(data: &[u8]) -> Option<usize> {
     assert_eq!(whole, pieces, "the size of the pieces changes what is read");
     let (ours, end) = whole;
     assert!(ours.iter().all(|message| message.data().len() <= LIMIT));
-    let (theirs, broken) = independent(data);
+    // RFC 6455, section 5.5: a control frame has at most 125 bytes, which its seven bits hold. The other reader takes a small length in more bytes, too.
+    let (sound, _) = data.split_at(first_long_control(data));
+    let (theirs, broken) = independent(sound);
     let shown: Vec<_> =
         ours.iter().map(|message| (message.data().to_vec(), matches!(message, Message::Text(_)))).collect();
     assert_eq!(shown, theirs, "another reader reads other messages; ours ended with {end}");
@@ -104,6 +106,25 @@ fn read(bytes: &[u8], piece: usize) -> Option<(Vec<Message>, End)> {
             }
         }
     }
+}
+
+/// Where the first control frame begins whose length is not in the header's seven bits; the end where there is none.
+fn first_long_control(frames: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some([first, second, rest @ ..]) = frames.get(at..) {
+        let (head, length) = match (second & 0x7F, rest) {
+            (126 | 127, _) if first & 0x08 != 0 => return at,
+            (126, [a, b, ..]) => (4, u64::from(u16::from_be_bytes([*a, *b]))),
+            (127, [a, b, c, d, e, f, g, h, ..]) => (10, u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h])),
+            (126 | 127, _) => break,
+            (short, _) => (2, u64::from(short)),
+        };
+        let mask = if second & 0x80 == 0 { 0 } else { 4 };
+        let next =
+            usize::try_from(length).ok().and_then(|length| at.checked_add(head + mask)?.checked_add(length));
+        at = next.unwrap_or(usize::MAX);
+    }
+    frames.len()
 }
 
 /// What tungstenite reads of the same frames, and whether it finds fault with them.

@@ -197,7 +197,7 @@ impl Head {
             ("close", Some(rest)) => {
                 let (code, text) = rest.split_once(' ').unwrap_or((rest, ""));
                 let code = u16::try_from(number(code)?).ok()?;
-                Some(Self::Close(CloseReason::new(CloseCode::from_number(code), text)))
+                Some(Self::Close(CloseReason::new(CloseCode::from_number(code), in_one_line(text))))
             }
             ("lost", None) => Some(Self::Lost),
             (count, None) => Some(Self::Part { number: number(count)?, kind: MessageKind::Text }),
@@ -205,6 +205,11 @@ impl Head {
             _ => None,
         }
     }
+}
+
+/// A text without control characters, as a line has it; the same whether it is written or read.
+fn in_one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A number as it is written: digits alone, none too many.
@@ -221,10 +226,8 @@ impl std::fmt::Display for Head {
             Self::Part { number, kind: MessageKind::Text } => write!(f, "{number}"),
             Self::Part { number, kind: MessageKind::Binary } => write!(f, "{number} binary"),
             Self::Taken(total) => write!(f, "taken {total}"),
-            // A line has one line.
             Self::Close(reason) => {
-                let text: String =
-                    reason.text().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+                let text = in_one_line(reason.text());
                 write!(f, "close {}{}{text}", reason.code().number(), if text.is_empty() { "" } else { " " })
             }
             Self::Lost => f.write_str("lost"),

@@ -104,3 +104,13 @@ proptest! {
         prop_assert_eq!(split_head(&line), Ok((head, Bytes::from_static(b"{}\n"))));
     }
 }
+
+/// Found by fuzzing: control characters that JSON does not escape were kept when read, and lost when written.
+#[test]
+fn what_a_close_says_is_the_same_read_and_written() {
+    let payload = b"{\"topic\":\"a\",\"request\":\"\",\"coachwork\":\"close 2002 b\x7f c\"}";
+    let read = Envelope::parse(payload).unwrap();
+    let Some(Head::Close(reason)) = &read.head else { panic!("{read:?}") };
+    assert_eq!(reason.text(), "b  c");
+    assert_eq!(Envelope::parse(&read.encode()), Ok(read.clone()));
+}
