@@ -87,6 +87,10 @@ impl<'a> Envelope<'a> {
     /// What is wrong with it.
     pub fn parse(payload: &'a [u8]) -> Result<Self, EnvelopeError> {
         let form = |why: serde_json::Error| EnvelopeError::Form(why.to_string());
+        // A list of as many members would be read as one, too.
+        if payload.trim_ascii_start().first() != Some(&b'{') {
+            return Err(EnvelopeError::Form("it is no JSON object".to_owned()));
+        }
         let raw: Raw<'a> = serde_json::from_slice(payload).map_err(form)?;
         let request = raw.request.get();
         let request = match request.as_bytes().first() {

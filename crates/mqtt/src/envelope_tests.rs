@@ -114,3 +114,12 @@ fn what_a_close_says_is_the_same_read_and_written() {
     assert_eq!(reason.text(), "b  c");
     assert_eq!(Envelope::parse(&read.encode()), Ok(read.clone()));
 }
+
+/// Found by fuzzing: a list of three was taken for the three members.
+#[test]
+fn a_list_is_no_envelope() {
+    for list in ["[\"a\", \"{}\"]", " [\"a\", {}, \"lost\"]", "[\"a\",\"b\",\"c\"]"] {
+        assert!(matches!(Envelope::parse(list.as_bytes()), Err(EnvelopeError::Form(_))), "{list}");
+    }
+    assert!(Envelope::parse(b" {\"topic\":\"a\",\"request\":{}}").is_ok());
+}
