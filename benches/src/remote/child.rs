@@ -1,5 +1,6 @@
-//! This program again, as the server's process.
+//! The server's process: a small program of its own, so that what it holds is what a gateway holds.
 //!
+//! *Invariant:* it is as new as the program that starts it, where cargo runs that.
 //! *Next:* `server.rs` (what it does).
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,10 +8,11 @@ use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// The argument that makes this program the server.
-pub const ARGUMENT: &str = "--remote-server";
+/// The server's program, which lies beside this one.
+const PROGRAM: &str = "budgets-server";
 
 /// A running server. Dropping it ends it.
 #[derive(Debug)]
@@ -34,14 +36,9 @@ impl Served {
         let folder = std::env::temp_dir().join(format!("coachwork-remote-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("a folder");
+        let program = program();
         let began = Instant::now();
-        let program = std::env::current_exe().expect("this program");
-        let mut child = Command::new(program)
-            .arg(ARGUMENT)
-            .arg(&folder)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a process");
+        let mut child = Command::new(program).arg(&folder).stdout(Stdio::piped()).spawn().expect("a process");
         let mut line = String::new();
         let said = BufReader::new(child.stdout.take().expect("what it says")).read_line(&mut line);
         let started = began.elapsed();
@@ -84,6 +81,24 @@ impl Served {
     pub fn memory(&self) -> f64 {
         memory(self.child.id())
     }
+}
+
+/// The server's program, built first where cargo runs this one: cargo builds no program that it is not asked for.
+fn program() -> &'static Path {
+    static PROGRAM_BUILT: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM_BUILT.get_or_init(|| {
+        if let Some(cargo) = std::env::var_os("CARGO") {
+            let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+            let built = Command::new(cargo)
+                .args(["build", "--quiet", "-p", "coachwork-benches", "--bin", PROGRAM, "--profile", profile])
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .status();
+            assert!(built.is_ok_and(|built| built.success()), "{PROGRAM} is not built");
+        }
+        let program = std::env::current_exe().expect("this program").with_file_name(PROGRAM);
+        assert!(program.exists(), "build it: cargo build --release -p coachwork-benches --bin {PROGRAM}");
+        program
+    })
 }
 
 /// How long the first thread of a process has been on a processor, in nanoseconds.

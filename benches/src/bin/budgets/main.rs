@@ -27,13 +27,11 @@ mod registry;
 mod remote;
 mod single;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use coachwork_benches::case::{Case, cases};
 use coachwork_benches::line::Line;
 use coachwork_benches::process::folder;
-use coachwork_benches::remote::{child, server};
 
 /// What a group measures with.
 struct Run {
@@ -71,10 +69,6 @@ fn main() -> ExitCode {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--write-databases" => return write_databases(),
-            child::ARGUMENT => {
-                server::run(Path::new(&arguments.next().expect("a folder")));
-                return ExitCode::SUCCESS;
-            }
             // A quick look: not the figures to publish.
             "--quick" => (run.frames, run.rounds) = (100_000, 3),
             "--only" => wanted.extend(arguments.next()),
