@@ -354,7 +354,8 @@ fn a_log_and_a_memory_are_one_car_and_the_log_begins_again() {
     write("drive.log", "(1.000000) can0 123#0A\n(1.050000) can0 123#14\n(1.100000) can0 123#1E\n");
     write(
         "ours.json",
-        r#"{"Vehicle": {"type": "branch", "children": {"Flag": {"type": "actuator", "datatype": "boolean", "description": "x"}}}}"#,
+        r#"{"Vehicle": {"type": "branch", "children": {"Flag": {"type": "actuator", "datatype": "boolean", "description": "x"},
+            "Seats": {"type": "attribute", "datatype": "uint8", "default": 5, "description": "x"}}}}"#,
     );
     let config = "[vehicle]\noverlay = [\"ours.json\"]\n[vehicle.memory]\n[[vehicle.log]]\nfile = \"drive.log\"\ndatabases = [\"car.dbc\"]\n\
                   mapping = \"car.json\"\nrepeat = true\nspeed = 2\n[[listen.tcp]]\naddress = \"127.0.0.1:0\"\n";
@@ -370,6 +371,7 @@ fn a_log_and_a_memory_are_one_car_and_the_log_begins_again() {
     assert!(served.client(&["get", path]).1.contains(" 30"));
     // What only the overlay has is there, and nobody moves it.
     assert!(served.client(&["get", "Vehicle.Flag"]).1.contains("never set"));
+    assert!(served.client(&["get", "Vehicle.Seats"]).1.contains(" 5"), "an attribute says its default");
     let (status, _, err) = served.client(&["set", "Vehicle.Flag", "true"]);
     assert!(status == 3 || status == 1, "{status} {err}");
 }

@@ -189,9 +189,9 @@ fn access_is_all_or_nothing_in_plain_viss() {
     });
     let mut link = stranger(&rig);
     let get = r#"{"action":"get","path":"Vehicle","filter":{"variant":"paths","parameter":["Speed","Range"]},"requestId":"1"}"#;
-    assert_eq!(ask(&rig, &mut *link, get)["error"]["number"], "403");
+    assert_eq!(ask(&rig, &mut *link, get)["error"]["number"], "401");
     let subscribe = r#"{"action":"subscribe","path":"Vehicle","filter":[{"variant":"paths","parameter":["Speed","Range"]},{"variant":"timebased","parameter":{"period":"100"}}],"requestId":"2"}"#;
-    assert_eq!(ask(&rig, &mut *link, subscribe)["error"]["number"], "403");
+    assert_eq!(ask(&rig, &mut *link, subscribe)["error"]["number"], "401");
     assert_eq!(rig.gateway.counters().subscriptions, 0);
 }
 

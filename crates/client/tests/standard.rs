@@ -147,6 +147,7 @@ fn what_was_recorded_is_read_as_far_back_as_was_asked() {
     // 10 was said 10 s ago and is the present value, which is no history.
     assert_eq!(values(&peer.ask(&rig, history(SPEED, "PT30S"))), ["8", "9"]);
     assert_eq!(values(&peer.ask(&rig, history("Vehicle/Speed", "PT1M"))), ["5", "6", "7", "8", "9"]);
+    assert_eq!(values(&peer.ask(&rig, history(SPEED, "PT2M")))[0], "1", "never set was not recorded");
     assert_eq!(peer.ask(&rig, history(SPEED, "PT5S"))["error"]["number"], "404");
     let several = json!({"action":"get","path":"Vehicle","filter":[
         {"variant":"paths","parameter":["Speed","Range"]},{"variant":"history","parameter":"PT20S"}]});
@@ -168,7 +169,7 @@ fn what_was_recorded_is_read_as_far_back_as_was_asked() {
         access
     });
     let denied = peer.ask(&rig, history(SPEED, "PT30S"));
-    assert_eq!(denied["error"]["number"], "403", "{denied}");
+    assert_eq!(denied["error"]["number"], "401", "{denied}");
     assert!(!denied.to_string().contains("\"dp\""));
 }
 
@@ -251,6 +252,54 @@ fn several_actuators_are_set_by_one_request() {
 }
 
 /// A defect of the reference server: its change filter never fired for booleans, whatever the comparison.
+#[test]
+fn of_several_requests_one_that_makes_no_sense_keeps_the_others_from_moving_anything() {
+    let rig = Rig::new();
+    let mut peer = Peer::of(&rig);
+    for (path, value, number) in [(SEAT, "1000", "400"), (SPEED, "1", "400"), ("Vehicle.Nowhere", "1", "404")]
+    {
+        let items = json!([{"path":DOOR,"value":"true"}, {"path":path,"value":value}]);
+        let answer = peer.ask(&rig, json!({"action":"set","data":items}));
+        assert_eq!(answer["error"]["number"], number, "{answer}");
+        assert_eq!(peer.ask(&rig, get(DOOR))["error"]["number"], "404", "never set");
+    }
+    rig.car.board().restrict(|signal, access| {
+        let mut access = access.clone();
+        if rig.car.catalogue().path(signal).unwrap().as_str() == SEAT {
+            access.write = Permission::denied("not yours");
+        }
+        access
+    });
+    let items = json!([{"path":DOOR,"value":"true"}, {"path":SEAT,"value":"1"}]);
+    let answer = peer.ask(&rig, json!({"action":"set","data":items}));
+    assert_eq!(answer["error"]["number"], "401", "{answer}");
+    assert_eq!(peer.ask(&rig, get(DOOR))["error"]["number"], "404", "never set");
+}
+
+#[test]
+fn version_2_repeats_a_subscription_that_there_is_not() {
+    let rig = Rig::new();
+    let unsubscribe = json!({"action":"unsubscribe","subscriptionId":"77"});
+    let two = Peer::two(&rig).ask(&rig, unsubscribe.clone());
+    assert_eq!((&two["subscriptionId"], &two["error"]["number"]), (&json!("77"), &json!(400)), "{two}");
+    assert_eq!(two["error"]["reason"], "invalid_data");
+    let three = Peer::of(&rig).ask(&rig, unsubscribe);
+    assert_eq!((three.get("subscriptionId"), &three["error"]["number"]), (None, &json!("404")), "{three}");
+}
+
+#[test]
+fn times_have_six_digits_for_those_who_know_no_more() {
+    let rig = Rig::new();
+    let mut peer = Peer::of(&rig);
+    let fine = coachwork_vehicle::Timestamp::from_nanoseconds(1_700_000_000_123_456_789);
+    rig.car.publish(&[(SPEED, Datapoint::valid(50.0_f32, fine))]).unwrap();
+    let pure = peer.ask(&rig, get(SPEED));
+    assert_eq!(pure["data"]["dp"]["ts"], "2023-11-14T22:13:20.123456Z");
+    let mut asking = get(SPEED);
+    asking["coachwork"] = "1".into();
+    assert_eq!(peer.ask(&rig, asking)["data"]["dp"]["ts"], "2023-11-14T22:13:20.123456789Z");
+}
+
 #[test]
 fn defect_of_others_a_change_of_a_boolean_fires_for_every_comparison() {
     for (operator, wanted) in [

@@ -158,7 +158,7 @@ fn subscribe(path: &str) -> String {
 
 /// The feature is not open to whoever asks.
 fn is_denied(answer: &Json, why: &str) {
-    is_refused(answer, "403", why);
+    is_refused(answer, "401", why);
 }
 
 fn is_refused(answer: &Json, number: &str, why: &str) {

@@ -216,11 +216,11 @@ async fn no_token_opens_only_what_needs_none() {
     let stand = Stand::new().await;
     for mut peer in stand.peers().await {
         assert_eq!(peer.ask(get(SPEED), None).await["data"]["dp"]["value"], "50");
-        is_refused(&peer.ask(get(RANGE), None).await, "403");
-        is_refused(&peer.ask(subscribe(RANGE), None).await, "403");
-        is_refused(&peer.ask(json!({"action":"set","path":SEAT,"value":"9"}), None).await, "403");
+        is_refused(&peer.ask(get(RANGE), None).await, "401");
+        is_refused(&peer.ask(subscribe(RANGE), None).await, "401");
+        is_refused(&peer.ask(json!({"action":"set","path":SEAT,"value":"9"}), None).await, "401");
         let past = json!({"action":"get","path":RANGE,"filter":{"variant":"history","parameter":"P1D"}});
-        is_refused(&peer.ask(past, None).await, "403");
+        is_refused(&peer.ask(past, None).await, "401");
         // With additional members too, whatever else is asked for in the same breath.
         let groups = json!({"action":"subscribe","coachwork":"1","signals":[{"paths":[RANGE]}]});
         let answer = peer.ask(groups, None).await;
@@ -395,13 +395,13 @@ async fn a_path_outside_the_scope_by_unicode_or_spelling_opens_nothing() {
         ] {
             let answer = peer.ask(request.clone(), None).await;
             let number = answer["error"]["number"].as_str().unwrap_or_else(|| panic!("{request}: {answer}"));
-            assert!(["400", "403", "404"].contains(&number), "{request}: {answer}");
+            assert!(["400", "401", "404"].contains(&number), "{request}: {answer}");
             assert!(!answer.to_string().contains(SECRET), "{request}: {answer}");
         }
     }
     // Escapes of JSON are read before anything is looked up.
     peer.send(r#"{"action":"get","path":"\u0056ehicle.Powertrain.R\u0061nge","requestId":"7"}"#).await;
-    is_refused(&peer.hear().await, "403");
+    is_refused(&peer.hear().await, "401");
     // Which of two members of one name counts is nobody's guess.
     peer.send(format!(r#"{{"action":"get","path":"{SPEED}","path":"{RANGE}","requestId":"7"}}"#)).await;
     is_refused(&peer.hear().await, "400");

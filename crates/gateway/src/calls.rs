@@ -9,8 +9,8 @@ use std::time::Duration;
 use coachwork_transport::Ticket;
 use coachwork_transport::viss::{Answer, Call, Form, SetItem, SubscriptionId, Target, Trigger, Wanted};
 use coachwork_vehicle::{
-    Catalogue, Credential, Datapoint, Each, Error, ErrorKind, Get, Operation, Outcome, Overflow, Reason,
-    ReasonKind, Receipt, Subscription, Timestamp, Vehicle,
+    Catalogue, Credential, Datapoint, Each, Error, ErrorKind, Get, Operation, Outcome, Overflow, Permission,
+    Reason, ReasonKind, Receipt, State, Subscription, Timestamp, Vehicle,
 };
 
 use crate::capabilities;
@@ -92,9 +92,14 @@ pub(crate) async fn perform(
                     Ok(Done::Described(ticket, answer, pass, catalogue))
                 }
             }
-            Call::Set(items) => set(&shared, &pass, Holder::of(&credential, &pass, &from), items)
-                .await
-                .map(|each| Done::Set(ticket, each)),
+            Call::Set(items) => {
+                if !form.additions {
+                    all_settable(&pass.view.catalogue(), &items)?;
+                }
+                set(&shared, &pass, Holder::of(&credential, &pass, &from), items)
+                    .await
+                    .map(|each| Done::Set(ticket, each))
+            }
             Call::Subscribe(wanted) => subscribe(pass, &wanted)
                 .await
                 .map(|subscribed| Done::Subscribed(ticket, Box::new(subscribed))),
@@ -152,7 +157,8 @@ async fn history(shared: &Shared, pass: &Pass, target: &Target, period: Duration
     let mut answer = Vec::with_capacity(found.len());
     let mut is_empty = true;
     for ((one, present), mut points) in found.into_iter().zip(present).zip(recorded) {
-        // The present one is no history.
+        // What was never set was not recorded, and the present one is no history.
+        points.retain(|point| point.state != State::NeverSet);
         let present = present?;
         if points.last().is_some_and(|last| last.source == present.source && last.value() == present.value())
         {
@@ -166,6 +172,28 @@ async fn history(shared: &Shared, pass: &Pass, target: &Target, period: Duration
         answer.push((one.path, points));
     }
     if is_empty { Err(nothing()) } else { Ok(Answer::History(answer)) }
+}
+
+/// The answer to a peer of pure VISS has one error for all: where one of several requests makes no sense or is not allowed, none is carried
+/// out.
+fn all_settable(catalogue: &Catalogue, items: &[SetItem]) -> Result<(), Error> {
+    if items.len() < 2 {
+        return Ok(());
+    }
+    for item in items {
+        let request = item.resolve(catalogue)?;
+        let entry = catalogue.entry(request.signal)?;
+        entry.settable(request.value)?;
+        let cannot = |kind, why: String| Err(Error::new(kind, why).on_path(entry.path().as_str()));
+        match &catalogue.access(request.signal)?.write {
+            Permission::Yes => {}
+            Permission::No => {
+                return cannot(ErrorKind::NotActuator, "the signal cannot be set here".to_owned());
+            }
+            Permission::Denied(reason) => return cannot(ErrorKind::Denied, reason.to_string()),
+        }
+    }
+    Ok(())
 }
 
 async fn set(

@@ -14,8 +14,8 @@ use coachwork_simulator::{Corner, Fault, Incident, Scenario, SimulatedVehicle};
 use coachwork_tokio::SystemClock;
 use coachwork_tokio::can::Buses;
 use coachwork_vehicle::{
-    Access, Catalogue, Clock, Driver, Facts, MemoryVehicle, Merged, Pace, Permission, Recorded, Vehicle,
-    Vspec, vss,
+    Access, Catalogue, Clock, Datapoint, Driver, Facts, Kind, MemoryVehicle, Merged, Pace, Permission,
+    Recorded, Vehicle, Vspec, vss,
 };
 
 use super::clock::Faster;
@@ -152,7 +152,18 @@ impl Building<'_> {
             Some(tree) => tree.into_catalogue(Facts::default()),
             None => Catalogue::new(vss::entries(), Facts::default()),
         };
-        self.add(MemoryVehicle::new(catalogue.map_err(failure)?, self.clock.clone()), None);
+        self.stand_in(catalogue.map_err(failure)?)
+    }
+
+    /// A memory of these signals, in which an attribute that has a default says it.
+    fn stand_in(&mut self, catalogue: Catalogue) -> Result<(), Failure> {
+        let (car, now) = (MemoryVehicle::new(catalogue, self.clock.clone()), self.clock.now());
+        let catalogue = car.catalogue();
+        let said = catalogue.iter().filter(|(_, entry)| entry.kind() == Kind::Attribute);
+        let said =
+            said.filter_map(|(id, entry)| Some((id, Datapoint::valid(entry.default_value()?.clone(), now))));
+        car.board().publish(&said.collect::<Vec<_>>()).map_err(failure)?;
+        self.add(car, None);
         Ok(())
     }
 
@@ -164,8 +175,7 @@ impl Building<'_> {
             read: own.read.clone(),
             write: Permission::denied("no vehicle here moves it"),
         });
-        self.add(MemoryVehicle::new(catalogue, self.clock.clone()), None);
-        Ok(())
+        self.stand_in(catalogue)
     }
 
     fn trees(&self, paths: &[PathBuf]) -> Result<Option<Vspec>, Failure> {

@@ -132,16 +132,23 @@ impl ServerSession {
     pub fn receive(&mut self, message: &Message, now: Moment) -> Received {
         let request = match Request::decode(message, self.form.dialect, &self.limits) {
             Ok(request) => request,
-            Err(bad) => return self.refuse(&bad, now),
+            Err(bad) => return self.refuse(&bad, None, now),
         };
         if request.additions && !self.form.additions {
             self.form.additions = true;
             self.welcome = true;
         }
         let (id, action) = (request.id, request.call.action());
+        let repeated = match &request.call {
+            Call::Unsubscribe(subscription) if self.form.dialect == Dialect::V2 => Some(subscription.clone()),
+            _ => None,
+        };
         match self.take(&id, request.authorization, request.call, now) {
             Ok(received) => received,
-            Err(error) => self.refuse(&BadRequest { id: Some(id), action: Some(action), error }, now),
+            Err(error) => {
+                let bad = BadRequest { id: Some(id), action: Some(action), error };
+                self.refuse(&bad, repeated.as_ref(), now)
+            }
         }
     }
 
@@ -386,7 +393,8 @@ impl ServerSession {
         Some(open)
     }
 
-    fn refuse(&mut self, bad: &BadRequest, now: Moment) -> Received {
+    /// `repeated`: the subscription that version 2 says again, and of which it calls it invalid data that there is none.
+    fn refuse(&mut self, bad: &BadRequest, repeated: Option<&SubscriptionId>, now: Moment) -> Received {
         let envelope = Envelope {
             action: bad.action,
             id: bad.id.as_deref(),
@@ -394,7 +402,10 @@ impl ServerSession {
             welcome: std::mem::take(&mut self.welcome),
             ts: now.time,
         };
-        let reply = envelope.error(&bad.error);
+        let reply = match repeated {
+            Some(subscription) => envelope.not_unsubscribed(subscription.as_str(), &bad.error),
+            None => envelope.error(&bad.error),
+        };
         Received::Refused { reply, action: bad.action.unwrap_or("none"), kind: bad.error.kind() }
     }
 }

@@ -10,7 +10,7 @@ use coachwork_vehicle::{
 
 use super::capabilities::Capabilities;
 use super::dialect::Form;
-use super::error::{write_error, write_error_as};
+use super::error::{status, write_error, write_error_as};
 use super::json::Json;
 use super::metadata::EncodedMetadata;
 use super::point::{write_item, write_recorded};
@@ -76,7 +76,7 @@ impl Envelope<'_> {
     }
 
     fn close(&self, mut json: Json) -> Bytes {
-        json.key("ts").plain(self.ts).close(b'}');
+        json.key("ts").time(self.ts, self.form).close(b'}');
         json.finish()
     }
 
@@ -187,6 +187,18 @@ impl Envelope<'_> {
         if let Some(subscription) = subscription {
             json.member("subscriptionId", subscription);
         }
+        self.close(json)
+    }
+
+    /// Version 2 repeats the subscription in an error, too, and has a row of its own for one that there is not.
+    pub(crate) fn not_unsubscribed(&self, subscription: &str, error: &Error) -> Bytes {
+        let row = match error.kind() {
+            ErrorKind::UnknownSignal => (400, "invalid_data"),
+            _ => status(error, self.form),
+        };
+        let mut json = self.open();
+        json.member("subscriptionId", subscription);
+        write_error_as(json.key("error"), error, self.form, row);
         self.close(json)
     }
 

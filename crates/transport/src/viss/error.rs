@@ -44,8 +44,9 @@ const KINDS: [(&str, ErrorKind); 14] = [
     ("other", ErrorKind::Other),
 ];
 
-/// Number and reason of an error, from the table of the dialect.
-pub(crate) fn status(error: &Error, dialect: Dialect) -> (u16, &'static str) {
+/// Number and reason of an error, from the table of the form.
+pub(crate) fn status(error: &Error, form: Form) -> (u16, &'static str) {
+    let dialect = form.dialect;
     let three = match error.kind() {
         // A feature that is no capability of this server; version 2 has no row for that.
         ErrorKind::Unsupported if dialect == Dialect::V3 => (404, "unavailable_data"),
@@ -54,6 +55,9 @@ pub(crate) fn status(error: &Error, dialect: Dialect) -> (u16, &'static str) {
             (400, "invalid_data")
         }
         ErrorKind::Denied if error.operation() == Some(Operation::Admit) => (401, "invalid_token"),
+        // Version 3 has one row for everything that access control denies. A peer with additional members is told that its token is as it
+        // should be, and version 2 has no row that says it.
+        ErrorKind::Denied if dialect == Dialect::V3 && !form.additions => (401, "invalid_token"),
         ErrorKind::Denied => (403, "forbidden_request"),
         ErrorKind::UnknownSignal => (404, "unavailable_data"),
         ErrorKind::Limit => (429, "too_many_requests"),
@@ -70,7 +74,7 @@ pub(crate) fn status(error: &Error, dialect: Dialect) -> (u16, &'static str) {
 
 /// Writes the value of an `error` member.
 pub(crate) fn write_error(json: &mut Json, error: &Error, form: Form) {
-    write_error_as(json, error, form, status(error, form.dialect));
+    write_error_as(json, error, form, status(error, form));
 }
 
 /// The same in the words of a row of the table that the error alone does not tell.
@@ -161,7 +165,7 @@ mod tests {
         let denied = Error::new(ErrorKind::Denied, "not in your plan").on_path("Vehicle.Speed");
         assert_eq!(
             written(&denied, Form::pure(Dialect::V3)),
-            r#"{"number":"403","reason":"forbidden_request","description":"Vehicle.Speed: not in your plan"}"#
+            r#"{"number":"401","reason":"invalid_token","description":"Vehicle.Speed: not in your plan"}"#
         );
         assert_eq!(
             written(&denied, Form::pure(Dialect::V2)),

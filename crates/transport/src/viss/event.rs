@@ -115,7 +115,7 @@ impl EncodedEvent {
     }
 
     fn finish(form: Form, mut json: Json, ts: Timestamp, ends: bool) -> Self {
-        json.key("ts").plain(ts).close(b'}');
+        json.key("ts").time(ts, form).close(b'}');
         Self { form, body: json.finish(), ends }
     }
 

@@ -7,7 +7,9 @@ use std::fmt::Display;
 use std::io::Write as _;
 
 use bytes::Bytes;
-use coachwork_vehicle::{Error, ErrorKind};
+use coachwork_vehicle::{Error, ErrorKind, Timestamp};
+
+use super::dialect::Form;
 
 /// Writes JSON; commas come by themselves.
 #[derive(Debug, Default)]
@@ -73,6 +75,12 @@ impl Json {
         let _ = write!(self.out, "\"{value}\"");
         self.comma = true;
         self
+    }
+
+    /// A time: as it is to a peer with additional members, to others with no more digits than the standard shows, six.
+    pub(crate) fn time(&mut self, time: Timestamp, form: Form) -> &mut Self {
+        let finer = if form.additions { 0 } else { time.nanoseconds().rem_euclid(1_000) };
+        self.plain(Timestamp::from_nanoseconds(time.nanoseconds().saturating_sub(finer)))
     }
 
     /// A JSON number.

@@ -95,7 +95,7 @@ fn write_point(json: &mut Json, point: &Datapoint, form: Form) {
             json.member("value", NO_VALUE);
         }
     }
-    json.key("ts").plain(point.source);
+    json.key("ts").time(point.source, form);
     json.close(b'}');
 }
 
