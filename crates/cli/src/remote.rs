@@ -10,8 +10,9 @@ mod print;
 pub(crate) mod set;
 pub(crate) mod subscribe;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,11 +20,13 @@ use clap::Args;
 use coachwork_client::{Client, Options, Token, TokenSource};
 use coachwork_simulator::{Scenario, SimulatedVehicle};
 use coachwork_tokio::SystemClock;
+use coachwork_tokio::tls::ClientTls;
 use coachwork_transport::{Connection, Connector, Limits, TransportError};
 use coachwork_vehicle::{Catalogue, Clock, Error, ErrorKind, Pattern, SignalId, Vehicle};
-use coachwork_websocket::{ClientTls, Identity, Roots};
 
 use crate::live::failure;
+use crate::serve::transports::{identity, roots};
+use crate::serve::watched::Watched;
 use crate::{Failure, Format, tell};
 
 /// The vehicle when nothing else is said: `coachwork serve` on this machine.
@@ -37,7 +40,7 @@ const LONGEST_TOKEN: u64 = 1 << 20;
 /// Where a vehicle is, and whom it is shown.
 #[derive(Debug, Args)]
 pub(crate) struct Where {
-    /// The vehicle: ws://HOST:PORT, wss://HOST:PORT, tcp://HOST:PORT, unix:PATH, mqtt(s)://BROKER/VEHICLE. Without it, as COACHWORK_SERVER says, or ws://127.0.0.1:6443.
+    /// The vehicle: ws://HOST:PORT, wss://HOST:PORT, tcp(s)://HOST:PORT, unix:PATH, mqtt(s)://BROKER/VEHICLE. Without it, as COACHWORK_SERVER says, or ws://127.0.0.1:6443.
     #[arg(short, long, value_name = "URL", global = true)]
     server: Option<String>,
     /// A simulated car in this process in place of a server, with this seed.
@@ -46,7 +49,7 @@ pub(crate) struct Where {
     /// The token to be let in with, or the grants; read again when it changes. Without it, as COACHWORK_TOKEN_FILE says, or the token in COACHWORK_TOKEN.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Whom to believe on wss:// and mqtts://, in PEM: a certificate authority, or the server's own certificate.
+    /// Whom to believe on wss://, tcps:// and mqtts://, in PEM: a certificate authority, or the server's own certificate.
     #[arg(long, value_name = "FILE")]
     ca_cert: Option<PathBuf>,
     /// The certificate to show, in PEM.
@@ -136,36 +139,45 @@ impl Where {
         let limits = Limits::default();
         let scheme =
             |name: &str| url.get(..name.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(name));
-        if let Some(address) = url.get("tcp://".len()..).filter(|_| scheme("tcp://")) {
+        if scheme("tcp://") || scheme("tcps://") {
+            let (_, address) = url.split_once("://").unwrap_or_default();
             let tcp = coachwork_tokio::tcp::connector(address.trim_end_matches('/'), &limits);
-            return Ok(Dialled::new(tcp.within(self.timeout), !self.allow_plain_links));
+            let mut tcp = tcp.within(self.timeout);
+            let shown = scheme("tcps://").then(|| self.shown("tcps://")).transpose()?;
+            if let Some(shown) = &shown {
+                tcp = tcp.secured(&shown.tls);
+            }
+            if self.allow_plain_links {
+                tcp = tcp.allowing_plain_links();
+            }
+            return Ok(Dialled::new(tcp, shown));
         }
         #[cfg(unix)]
         if let Some(path) = url.get("unix:".len()..).filter(|_| scheme("unix:")) {
             let path = path.strip_prefix("//").unwrap_or(path);
-            return Ok(Dialled::new(
-                coachwork_tokio::unix::connector(path, &limits).within(self.timeout),
-                false,
-            ));
+            let connector = coachwork_tokio::unix::connector(path, &limits).within(self.timeout);
+            return Ok(Dialled::new(connector, None));
         }
         if scheme("mqtt://") || scheme("mqtts://") {
             return self.through_broker(url, scheme("mqtts://"));
         }
         if !scheme("ws://") && !scheme("wss://") {
-            let why =
-                format!("{url:?} begins with none of ws://, wss://, tcp://, unix:, mqtt:// and mqtts://");
+            let why = format!(
+                "{url:?} begins with none of ws://, wss://, tcp://, tcps://, unix:, mqtt:// and mqtts://"
+            );
             return Err(invalid(why));
         }
         let connector =
             coachwork_websocket::connector(url, &limits).map_err(|why| invalid(why.to_string()))?;
         let mut connector = connector.within(self.timeout);
-        if scheme("wss://") {
-            connector = connector.secured(&self.tls().map_err(|why| invalid(why.to_string()))?);
+        let shown = scheme("wss://").then(|| self.shown("wss://")).transpose()?;
+        if let Some(shown) = &shown {
+            connector = connector.secured(&shown.tls);
         }
         if self.allow_plain_links {
             connector = connector.allowing_plain_links();
         }
-        Ok(Dialled::new(connector, false))
+        Ok(Dialled::new(connector, shown))
     }
 
     /// A car at an MQTT broker.
@@ -173,21 +185,12 @@ impl Where {
         let limits = Limits::default();
         let read =
             |path: &Path| std::fs::read(path).map_err(|why| invalid(format!("{}: {why}", path.display())));
-        let of = |path: &Path, why: &dyn std::fmt::Display| invalid(format!("{}: {why}", path.display()));
+        let of = |path: &Path, why: &dyn fmt::Display| invalid(format!("{}: {why}", path.display()));
         let connector = coachwork_mqtt::connector(url, &limits).map_err(|why| invalid(why.to_string()))?;
         let mut connector = connector.within(self.timeout);
-        if secure {
-            let Some(ca) = &self.ca_cert else {
-                return Err(invalid("mqtts:// needs to know whom to believe: give --ca-cert".to_owned()));
-            };
-            let roots = coachwork_mqtt::Roots::from_pem(read(ca)?).map_err(|why| of(ca, &why))?;
-            let tls = coachwork_mqtt::ClientTls::trusting(&roots).map_err(|why| of(ca, &why))?;
-            if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
-                let identity = coachwork_mqtt::Identity::from_pem(read(cert)?, read(key)?);
-                let identity = identity.map_err(|why| of(cert, &why))?;
-                tls.present(&identity).map_err(|why| of(cert, &why))?;
-            }
-            connector = connector.secured(&tls);
+        let shown = secure.then(|| self.shown("mqtts://")).transpose()?;
+        if let Some(shown) = &shown {
+            connector = connector.secured(&shown.tls);
         }
         if let (Some(user), Some(file)) = (&self.mqtt_user, &self.mqtt_password_file) {
             let password = read(file)?.trim_ascii_end().to_vec();
@@ -197,23 +200,80 @@ impl Where {
         if self.allow_plain_links {
             connector = connector.allowing_plain_links();
         }
-        Ok(Dialled::new(connector, false))
+        Ok(Dialled::new(connector, shown))
     }
 
-    fn tls(&self) -> Result<ClientTls, Failure> {
-        let Some(roots) = &self.ca_cert else {
-            return Err(failure("wss:// needs to know whom to believe: give --ca-cert"));
+    /// Whom to believe on a scheme that encrypts, and what to show.
+    fn shown(&self, scheme: &str) -> Result<Shown, Error> {
+        let Some(ca) = self.ca_cert.clone() else {
+            return Err(invalid(format!("{scheme} needs to know whom to believe: give --ca-cert")));
         };
-        let of =
-            |path: &Path, why: &dyn std::fmt::Display| failure(format_args!("{}: {why}", path.display()));
-        let read = |path: &Path| std::fs::read(path).map_err(|why| of(path, &why));
-        let roots = Roots::from_pem(read(roots)?).map_err(|why| of(roots, &why))?;
-        let tls = ClientTls::trusting(&roots).map_err(failure)?;
-        if let (Some(cert), Some(key)) = (&self.cert, &self.key) {
-            let identity = Identity::from_pem(read(cert)?, read(key)?).map_err(|why| of(cert, &why))?;
-            tls.present(&identity).map_err(|why| of(cert, &why))?;
+        let own = self.cert.clone().zip(self.key.clone());
+        let files = own.iter().flat_map(|(cert, key)| [cert, key]).chain([&ca]).cloned();
+        let watched = Mutex::new(Watched::new(files));
+        let read = roots(&ca).map_err(|why| invalid(why.to_string()))?;
+        let tls = ClientTls::trusting(&read).map_err(|why| invalid(format!("{}: {why}", ca.display())))?;
+        let shown = Shown { tls, ca, own, watched };
+        shown.renew().map_err(|why| invalid(why.to_string()))?;
+        Ok(shown)
+    }
+}
+
+/// What is believed and shown on a link, and the files that say it.
+struct Shown {
+    tls: ClientTls,
+    ca: PathBuf,
+    own: Option<(PathBuf, PathBuf)>,
+    watched: Mutex<Watched>,
+}
+
+impl Shown {
+    fn renew(&self) -> Result<(), Failure> {
+        let own = self.own.as_ref().map(|(cert, key)| identity(cert, key)).transpose()?;
+        let shown = self.own.as_ref().map_or(&self.ca, |(cert, _)| cert);
+        let renewed = self.tls.renew(&roots(&self.ca)?, own.as_ref());
+        renewed.map_err(|why| failure(format_args!("{}: {why}", shown.display())))
+    }
+
+    /// The same where a file has changed; what is of no use changes nothing.
+    fn look(&self) {
+        if self.watched.lock().unwrap_or_else(PoisonError::into_inner).has_changed()
+            && let Err(why) = self.renew()
+        {
+            tell(format_args!("certificates not renewed, and the old kept: {why}"));
         }
-        Ok(tls)
+    }
+}
+
+/// A connector of any kind, which shows what is in its files at the time.
+struct Dialled {
+    connector: Box<dyn Connector>,
+    shown: Option<Shown>,
+}
+
+impl Dialled {
+    fn new(connector: impl Connector, shown: Option<Shown>) -> Self {
+        Self { connector: Box::new(connector), shown }
+    }
+}
+
+#[async_trait]
+impl Connector for Dialled {
+    fn peer(&self) -> &str {
+        self.connector.peer()
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Connection>, TransportError> {
+        if let Some(shown) = &self.shown {
+            shown.look();
+        }
+        self.connector.connect().await
+    }
+}
+
+impl fmt::Debug for Dialled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.connector.fmt(f)
     }
 }
 
@@ -257,36 +317,6 @@ fn token_of_environment() -> Result<Option<Arc<[u8]>>, Error> {
 /// Something random, for the jitter and the name of idempotency keys.
 fn seed() -> u64 {
     getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()))
-}
-
-/// A connector of any kind.
-#[derive(Debug)]
-struct Dialled {
-    connector: Box<dyn Connector>,
-    /// Turns a link away that others can read.
-    secure: bool,
-}
-
-impl Dialled {
-    fn new(connector: impl Connector, secure: bool) -> Self {
-        Self { connector: Box::new(connector), secure }
-    }
-}
-
-#[async_trait]
-impl Connector for Dialled {
-    fn peer(&self) -> &str {
-        self.connector.peer()
-    }
-
-    async fn connect(&self) -> Result<Box<dyn Connection>, TransportError> {
-        let connection = self.connector.connect().await?;
-        if self.secure && !connection.info().is_secure() {
-            let what = "others could read and change what travels to another machine in the clear: use wss://, or --allow-plain-links";
-            return Err(TransportError::Refused { peer: self.peer().into(), what: what.to_owned() });
-        }
-        Ok(connection)
-    }
 }
 
 /// What was asked for by name: signals, each once, in the order of asking; and what names none.

@@ -15,7 +15,7 @@ mod peers;
 mod repeat;
 mod report;
 mod running;
-mod transports;
+pub(crate) mod transports;
 pub(crate) mod watched;
 
 use std::fs;
@@ -83,11 +83,13 @@ impl Serve {
             if let Some(text) = url.strip_prefix("ws://") {
                 config.listen.websocket.push(WebSocket::on(address(text.trim_end_matches('/'))?));
             } else if let Some(text) = url.strip_prefix("tcp://") {
-                config.listen.tcp.push(Tcp { address: address(text)?, allow_plain_links: false });
+                let address = address(text)?;
+                let (certificate, key, clients) = (None, None, None);
+                config.listen.tcp.push(Tcp { address, certificate, key, clients, allow_plain_links: false });
             } else if let Some(path) = url.strip_prefix("unix:") {
                 config.listen.unix.push(Unix { path: path.into() });
             } else {
-                let why = "begins with none of ws://, tcp:// and unix:; certificates for wss:// are said in a config";
+                let why = "begins with none of ws://, tcp:// and unix:; certificates for wss:// and tcps:// are said in a config";
                 return Err(failure(format_args!("{url} {why}")));
             }
         }

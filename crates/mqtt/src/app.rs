@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use coachwork_tokio::tls::ClientTls;
 use coachwork_transport::{Connection, Connector, Limits, Message, TransportError};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
@@ -22,7 +23,7 @@ use crate::envelope::{Envelope, Head, split_head};
 use crate::flow::{Arrival, Flow, window};
 use crate::link::{Broker, Heard, Link, random};
 use crate::mailbox::{Bell, Mailbox, Over, cost};
-use crate::tls::{ClientTls, SignIn};
+use crate::sign_in::SignIn;
 use crate::topic;
 use crate::url::UrlError;
 
@@ -55,14 +56,14 @@ impl MqttConnector {
     /// Gives up an attempt after this time, its name look-up and handshakes included. Default 10 seconds.
     #[must_use]
     pub fn within(mut self, within: Duration) -> Self {
-        self.broker.within = within;
+        self.broker.opener = self.broker.opener.within(within);
         self
     }
 
     /// Believes and shows what this says, on `mqtts://`.
     #[must_use]
     pub fn secured(mut self, tls: &ClientTls) -> Self {
-        self.broker.tls = Some(tls.clone());
+        self.broker.secure(tls);
         self
     }
 
@@ -107,7 +108,7 @@ impl MqttConnector {
     /// Goes to a broker on another machine with `mqtt://` too, where everybody on the way can read and change what travels.
     #[must_use]
     pub fn allowing_plain_links(mut self) -> Self {
-        self.broker.plain = true;
+        self.broker.allow_plain_links();
         self
     }
 

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use coachwork_tokio::tls::ClientTls;
 use coachwork_transport::{Arrival, CloseCode, CloseReason, Limits, Listener, TransportError};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
@@ -25,7 +26,7 @@ use crate::flow::Flow;
 use crate::link::{Broker, Heard, Link, random};
 use crate::mailbox::{Bell, Mailbox, Over, lock, wake};
 use crate::peers::{Happening, PeerBounds, Peers};
-use crate::tls::{ClientTls, SignIn};
+use crate::sign_in::SignIn;
 use crate::topic;
 use crate::url::UrlError;
 
@@ -86,7 +87,7 @@ impl MqttListener {
     /// Believes and shows what this says, on `mqtts://`.
     #[must_use]
     pub fn secured(mut self, tls: &ClientTls) -> Self {
-        self.broker.tls = Some(tls.clone());
+        self.broker.secure(tls);
         self
     }
 
@@ -128,7 +129,7 @@ impl MqttListener {
     /// Goes to a broker on another machine with `mqtt://` too, where everybody on the way can read and change what travels.
     #[must_use]
     pub fn allowing_plain_links(mut self) -> Self {
-        self.broker.plain = true;
+        self.broker.allow_plain_links();
         self
     }
 

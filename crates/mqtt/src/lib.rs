@@ -12,15 +12,17 @@ mod mailbox;
 #[doc(hidden)]
 pub mod packet;
 mod peers;
-mod tls;
+mod sign_in;
 mod topic;
 mod url;
+
+pub use coachwork_tokio::tls::{ClientTls, Identity, Roots, TlsError};
 
 pub use app::{MqttConnector, connector};
 pub use car::{MqttListener, listen};
 pub use connection::MqttConnection;
 pub use envelope::{Envelope, EnvelopeError, Head};
 pub use peers::{Happening, Ignored, PeerBounds, PeerEnd, Peers};
-pub use tls::{ClientTls, Identity, Roots, SignIn, TlsError};
+pub use sign_in::{SignIn, SignInError};
 pub use topic::{TopicFault, check_answer_topic};
 pub use url::UrlError;

@@ -14,16 +14,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use coachwork_tokio::stream::{Opener, Stream};
+use coachwork_tokio::tls::ClientTls;
 use coachwork_transport::{Info, Limits, Security, TransportError};
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::runtime::Handle;
+use futures_io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
-use tokio_rustls::TlsConnector;
 
 use crate::packet::{self, Connect, Decoder, Packet, Publish};
-use crate::tls::{ClientTls, SignIn};
+use crate::sign_in::SignIn;
 use crate::url::{Url, UrlError};
 
 /// How many of our messages the broker may have without an answer.
@@ -37,22 +35,22 @@ const WAITING: usize = 64 * 1024;
 #[derive(Clone)]
 pub(crate) struct Broker {
     pub(crate) url: Url,
+    pub(crate) opener: Opener,
     pub(crate) limits: Limits,
-    pub(crate) within: Duration,
     pub(crate) keep_alive: Duration,
-    pub(crate) tls: Option<ClientTls>,
     pub(crate) sign_in: Option<SignIn>,
     pub(crate) client: Option<String>,
-    pub(crate) plain: bool,
     /// What all who meet here speak; none is version 3.
     pub(crate) subprotocol: Option<Arc<str>>,
 }
 
 /// A link that stands.
 pub(crate) struct Link {
-    stream: Box<dyn Stream>,
+    stream: Stream,
     peer: Arc<str>,
     decoder: Decoder,
+    /// Where what is read arrives.
+    room: Vec<u8>,
     out: BytesMut,
     /// What came before the broker said that it has subscribed us, as it may.
     early: VecDeque<Publish>,
@@ -75,45 +73,53 @@ pub(crate) enum Heard {
     Progress,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
 impl Broker {
     pub(crate) fn at(url: &str, limits: &Limits) -> Result<Self, UrlError> {
+        let url = Url::parse(url)?;
+        let opener = Opener::new(url.shown.clone(), url.to.clone()).instead("mqtts://");
+        let opener = if url.is_secure { opener.encrypted() } else { opener };
         Ok(Self {
-            url: Url::parse(url)?,
+            url,
+            opener,
             limits: limits.clone(),
-            within: Duration::from_secs(10),
             keep_alive: Duration::from_secs(20),
-            tls: None,
             sign_in: None,
             client: None,
-            plain: false,
             subprotocol: None,
         })
     }
 
-    /// A link whose broker has taken it in, and subscribed it to all topics. The broker says the will if the link is lost.
-    pub(crate) async fn open(&self, will: (&str, &[u8]), topics: &[&str]) -> Result<Link, TransportError> {
-        let peer = &self.url.shown;
-        Handle::try_current().map_err(|why| {
-            TransportError::io(peer.clone(), io::Error::new(io::ErrorKind::Unsupported, why))
-        })?;
-        tokio::time::timeout(self.within, self.opened(will, topics)).await.unwrap_or_else(|_| {
-            let why = format!("no link within {:?}", self.within);
-            Err(TransportError::io(peer.clone(), io::Error::new(io::ErrorKind::TimedOut, why)))
-        })
+    /// Believes and shows what this says, where the URL wants it.
+    pub(crate) fn secure(&mut self, tls: &ClientTls) {
+        if self.url.is_secure {
+            self.opener = self.opener.clone().secured(tls);
+        }
     }
 
-    async fn opened(&self, will: (&str, &[u8]), topics: &[&str]) -> Result<Link, TransportError> {
+    pub(crate) fn allow_plain_links(&mut self) {
+        self.opener = self.opener.clone().allowing_plain_links();
+    }
+
+    /// A link whose broker has taken it in, and subscribed it to all topics. The broker says the will if the link is lost.
+    pub(crate) async fn open(&self, will: (&str, &[u8]), topics: &[&str]) -> Result<Link, TransportError> {
+        self.opener.open(|stream, info| self.begun(stream, info.security, will, topics)).await
+    }
+
+    async fn begun(
+        &self,
+        stream: Stream,
+        security: Security,
+        will: (&str, &[u8]),
+        topics: &[&str],
+    ) -> Result<Link, TransportError> {
         let peer = &self.url.shown;
-        let (stream, security) = self.stream().await?;
         // Within an envelope, a message may have twice its length.
         let limit = self.limits.message.saturating_mul(2).saturating_add(4096);
         let mut link = Link {
             stream,
             peer: peer.clone(),
             decoder: Decoder::new(limit.min(packet::MAX_SIZE)),
+            room: vec![0; 8192],
             out: BytesMut::new(),
             early: VecDeque::new(),
             next_id: 0,
@@ -157,27 +163,6 @@ impl Broker {
             }
         }
     }
-
-    async fn stream(&self) -> Result<(Box<dyn Stream>, Security), TransportError> {
-        let peer = &self.url.shown;
-        let lost = |why| TransportError::io(peer.clone(), why);
-        let refused = |what: &str| TransportError::Refused { peer: peer.clone(), what: what.to_owned() };
-        let stream = TcpStream::connect((self.url.host.as_str(), self.url.port)).await.map_err(lost)?;
-        stream.set_nodelay(true).map_err(lost)?;
-        if !self.url.is_secure {
-            let is_local = stream.peer_addr().map_err(lost)?.ip().to_canonical().is_loopback();
-            if !is_local && !self.plain {
-                let what = "mqtt:// to another machine is refused, for others could read and change what travels: use mqtts://";
-                return Err(refused(what));
-            }
-            return Ok((Box::new(stream), if is_local { Security::Local } else { Security::Plain }));
-        }
-        let tls = self.tls.as_ref().ok_or_else(|| refused("mqtts:// needs roots to believe: see secured"))?;
-        let name = ServerName::try_from(self.url.host.clone())
-            .map_err(|_| refused("the host is no name that a certificate can have"))?;
-        let stream = TlsConnector::from(tls.config()).connect(name, stream).await.map_err(lost)?;
-        Ok((Box::new(stream), Security::Encrypted))
-    }
 }
 
 impl Link {
@@ -215,7 +200,7 @@ impl Link {
         self.out.extend_from_slice(packet::DISCONNECT);
         let end = async {
             poll_fn(|cx| self.poll_write(cx)).await?;
-            poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await
+            poll_fn(|cx| Pin::new(&mut self.stream).poll_close(cx)).await
         };
         // Whether the broker hears it is its affair.
         drop(tokio::time::timeout(Duration::from_secs(2), end).await);
@@ -289,16 +274,14 @@ impl Link {
                 Ok(None) => {}
                 Err(what) => return Poll::Ready(Err(self.malformed(what))),
             }
-            let mut room = [std::mem::MaybeUninit::uninit(); 8192];
-            let mut room = ReadBuf::uninit(&mut room);
-            match Pin::new(&mut self.stream).poll_read(cx, &mut room) {
-                Poll::Ready(Ok(())) if room.filled().is_empty() => {
+            match Pin::new(&mut self.stream).poll_read(cx, &mut self.room) {
+                Poll::Ready(Ok(0)) => {
                     let end = io::Error::new(io::ErrorKind::UnexpectedEof, "the broker ended the link");
                     return Poll::Ready(Err(TransportError::io(self.peer.clone(), end)));
                 }
-                Poll::Ready(Ok(())) => {
+                Poll::Ready(Ok(count)) => {
                     self.heard = Instant::now();
-                    self.decoder.fill(room.filled());
+                    self.decoder.fill(self.room.get(..count).unwrap_or_default());
                 }
                 Poll::Ready(Err(why)) => return Poll::Ready(Err(TransportError::io(self.peer.clone(), why))),
                 Poll::Pending => {

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use coachwork_tokio::stream::Authority;
+
 use crate::topic::is_vehicle;
 
 /// Why a text is no URL of a vehicle at a broker.
@@ -17,9 +19,7 @@ pub struct UrlError {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Url {
     pub(crate) is_secure: bool,
-    /// The host without the brackets of an IPv6 address.
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    pub(crate) to: Authority,
     pub(crate) vehicle: String,
     /// Without the vehicle.
     pub(crate) shown: Arc<str>,
@@ -45,36 +45,9 @@ impl Url {
         if !is_vehicle(vehicle) {
             return Err(wrong("a vehicle's name has letters, digits, '.', '_', '-' and ':', at most 128"));
         }
-        let (host, port) = match authority.strip_prefix('[') {
-            Some(bracketed) => {
-                let (host, after) = bracketed.split_once(']').ok_or(wrong("a bracket is not closed"))?;
-                match (host.parse::<std::net::Ipv6Addr>(), after.strip_prefix(':')) {
-                    (Err(_), _) => return Err(wrong("what stands in brackets is no IPv6 address")),
-                    (_, port) if port.is_some() || after.is_empty() => (host, port),
-                    _ => return Err(wrong("after a bracket there is a port or nothing")),
-                }
-            }
-            None => match authority.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (authority, None),
-            },
-        };
-        let is_host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':');
-        if host.is_empty() || !host.bytes().all(is_host) {
-            return Err(wrong("it names no host"));
-        }
-        let port = match port {
-            None => usual,
-            Some(port) => {
-                let digits = port.bytes().all(|byte| byte.is_ascii_digit());
-                port.parse()
-                    .ok()
-                    .filter(|port| digits && *port > 0)
-                    .ok_or(wrong("its port is no number from 1 to 65535"))?
-            }
-        };
+        let to = Authority::parse(authority, Some(usual)).map_err(|why| wrong(why.what()))?;
         let shown = format!("{}://{authority}", if is_secure { "mqtts" } else { "mqtt" }).into();
-        Ok(Self { is_secure, host: host.to_owned(), port, vehicle: vehicle.to_owned(), shown })
+        Ok(Self { is_secure, to, vehicle: vehicle.to_owned(), shown })
     }
 }
 
@@ -86,7 +59,7 @@ mod tests {
     fn the_parts_of_a_url() {
         let parts = |text| {
             let url = Url::parse(text).unwrap();
-            (url.is_secure, url.host, url.port, url.vehicle)
+            (url.is_secure, url.to.host().to_owned(), url.to.port(), url.vehicle)
         };
         let is =
             |secure, host: &str, port, vehicle: &str| (secure, host.to_owned(), port, vehicle.to_owned());

@@ -43,7 +43,7 @@ fn suback(granted: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn a_broker_that_does_not_behave_is_left_with_a_reason() {
     let cases = [
-        (vec![], "no link within"),
+        (vec![], "no connection within"),
         (vec![vec![0x20, 2, 0, 5]], "does not let this client in"),
         (vec![vec![0x20, 2, 0, 4]], "user's name and password"),
         (vec![vec![0x20, 2, 0, 77]], "does not say why"),
@@ -51,7 +51,7 @@ async fn a_broker_that_does_not_behave_is_left_with_a_reason() {
         (vec![vec![0xd0, 0]], "does not begin with its answer"),
         (vec![vec![0x30, 0xff, 0xff, 0xff, 0xff]], "length of more than four"),
         (vec![vec![0x90, 0xff, 0xff, 0xff, 0x7f]], "is no PUBLISH"),
-        (vec![CONNACK.to_vec()], "no link within"),
+        (vec![CONNACK.to_vec()], "no connection within"),
         (vec![CONNACK.to_vec(), suback(&[0x80, 0x80])], "grants no subscription"),
         (vec![CONNACK.to_vec(), suback(&[1])], "does not answer SUBSCRIBE"),
         (vec![CONNACK.to_vec(), vec![0x90, 4, 0, 9, 1, 1]], "does not answer SUBSCRIBE"),

@@ -1,89 +1,64 @@
-//! What TCP and unix sockets have in common: a stream becomes a framed connection within a time.
+//! What the links over TCP and unix sockets have in common: a stream becomes a framed connection, and what opens has an end.
 //!
 //! *Invariant:* nothing waits without an end, and nothing panics outside of a runtime: that is an error of the link.
-//! *Next:* `tcp.rs`, `unix.rs`.
+//! *Next:* `tcp.rs`, `unix.rs`, `stream.rs`.
 
-use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coachwork_transport::{Arrival, Connection, Framed, Info, Limits, TransportError};
-use tokio::io::{AsyncRead, AsyncWrite};
+use coachwork_transport::{Framed, Info, Limits, TransportError};
+use futures_io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
-use crate::stream::Compat;
-
-/// What a connector's links have in common.
+/// How framed links begin: the limits, and the subprotocols that are offered or known.
 #[derive(Clone, Debug)]
-pub(crate) struct Dial {
-    pub(crate) limits: Limits,
-    pub(crate) offered: Vec<Arc<str>>,
-    pub(crate) within: Duration,
+pub(crate) struct Greeting {
+    limits: Limits,
+    names: Vec<Arc<str>>,
 }
 
-impl Dial {
+impl Greeting {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { limits: limits.clone(), offered: Vec::new(), within: Duration::from_secs(10) }
+        Self { limits: limits.clone(), names: Vec::new() }
     }
 
-    pub(crate) fn offering(self, names: &[&str]) -> Self {
-        Self { offered: names.iter().map(|&name| name.into()).collect(), ..self }
+    pub(crate) fn naming(self, names: &[&str]) -> Self {
+        Self { names: names.iter().map(|&name| name.into()).collect(), ..self }
     }
 
-    /// The stream that `open` makes, with what is known of its link, as a connection whose hello was answered.
-    pub(crate) async fn connect<S>(
-        &self,
-        peer: &Arc<str>,
-        open: impl Future<Output = io::Result<(S, Info)>> + Send,
-    ) -> Result<Box<dyn Connection>, TransportError>
+    /// A stream that was opened, when its hello is answered.
+    pub(crate) async fn connect<S>(&self, stream: S, info: Info) -> Result<Framed<S>, TransportError>
     where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        S: AsyncRead + AsyncWrite + Send + Unpin,
     {
-        in_runtime(peer)?;
-        let opened = async {
-            let (stream, info) = open.await.map_err(|why| TransportError::io(peer.clone(), why))?;
-            let offered: Vec<_> = self.offered.iter().map(AsRef::as_ref).collect();
-            Framed::connect(Compat(stream), info, &self.limits, &offered).await
-        };
-        let Ok(connection) = tokio::time::timeout(self.within, opened).await else {
-            let why =
-                io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {:?}", self.within));
-            return Err(TransportError::io(peer.clone(), why));
-        };
-        Ok(Box::new(connection?))
+        Framed::connect(stream, info, &self.limits, &self.names()).await
+    }
+
+    /// A stream that has arrived, when its hello is heard.
+    pub(crate) async fn accept<S>(self, stream: S, info: Info) -> Result<Framed<S>, TransportError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin,
+    {
+        Framed::accept(stream, info, &self.limits, &self.names()).await
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.names.iter().map(AsRef::as_ref).collect()
     }
 }
 
-/// What a listener's links have in common.
-#[derive(Clone, Debug)]
-pub(crate) struct Reception {
-    pub(crate) limits: Limits,
-    pub(crate) known: Vec<Arc<str>>,
-}
-
-impl Reception {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Self { limits: limits.clone(), known: Vec::new() }
-    }
-
-    pub(crate) fn speaking(self, names: &[&str]) -> Self {
-        Self { known: names.iter().map(|&name| name.into()).collect(), ..self }
-    }
-
-    /// A stream that has arrived; its hello is heard when somebody awaits it.
-    pub(crate) fn arrival<S>(&self, stream: S, info: Info) -> Arrival
-    where
-        S: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin + 'static,
-    {
-        let Self { limits, known } = self.clone();
-        Arrival::new(info.peer.clone(), async move {
-            let known: Vec<_> = known.iter().map(AsRef::as_ref).collect();
-            let connection = Framed::accept(Compat(stream), info, &limits, &known).await?;
-            let connection: Box<dyn Connection> = Box::new(connection);
-            Ok(connection)
-        })
-    }
+/// What opens, or that it took too long.
+pub(crate) async fn within<T>(
+    peer: &Arc<str>,
+    time: Duration,
+    opening: impl Future<Output = Result<T, TransportError>>,
+) -> Result<T, TransportError> {
+    in_runtime(peer)?;
+    tokio::time::timeout(time, opening).await.unwrap_or_else(|_| {
+        let why = io::Error::new(io::ErrorKind::TimedOut, format!("no connection within {time:?}"));
+        Err(TransportError::io(peer.clone(), why))
+    })
 }
 
 /// Tokio's sockets panic outside of a runtime; this says so instead.

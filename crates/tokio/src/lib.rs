@@ -5,10 +5,14 @@
 #[cfg_attr(docsrs, doc(cfg(feature = "can")))]
 pub mod can;
 mod clock;
+mod compat;
 mod dial;
 mod spawn;
-mod stream;
+pub mod stream;
 pub mod tcp;
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub mod tls;
 #[cfg(unix)]
 pub mod unix;
 

@@ -1,126 +1,142 @@
-//! TCP: connections by address, and a listener on one.
+//! TCP: connections by address, and a listener on one; encrypted with the feature `tls`.
 //!
-//! *Invariant:* small messages are sent at once (`TCP_NODELAY`). A link within this machine is local, any other is plain.
-//! *Next:* `dial.rs` (which frames the streams).
+//! *Invariant:* nothing is sent in the clear but to this machine itself, unless that was asked for by name.
+//! *Next:* `stream.rs` (the streams), `dial.rs` (which frames them).
 
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use coachwork_transport::{Arrival, Connection, Connector, Info, Limits, Listener, Security, TransportError};
-use tokio::net::TcpStream;
+use coachwork_transport::{Arrival, Connection, Connector, Limits, Listener, TransportError};
 
-use crate::dial::{Dial, Reception, in_runtime};
+use crate::dial::Greeting;
+use crate::stream::{Acceptor, Authority, Opener};
+#[cfg(feature = "tls")]
+use crate::tls::{ClientTls, ServerTls};
 
 /// A connector to `address`: a host or IP address and a port, as in `gateway.local:6444` or `[::1]:6444`. The name is looked up anew for each
-/// connection.
+/// connection. A link to another machine is encrypted, or it is refused: see `secured` and
+/// [`allowing_plain_links`](TcpConnector::allowing_plain_links).
 pub fn connector(address: impl Into<Arc<str>>, limits: &Limits) -> TcpConnector {
-    TcpConnector { address: address.into(), dial: Dial::new(limits) }
+    let address = address.into();
+    let to = Authority::parse(&address, None);
+    TcpConnector { opener: Opener::to(address, to), greeting: Greeting::new(limits) }
 }
 
-/// Listens on `address`: port 0 takes a free one, see [`TcpListener::address`].
+/// Listens on `address`, an IP address and a port: port 0 takes a free one, see [`TcpListener::address`]. Links are plain until they are `secured`.
 ///
 /// # Errors
 /// [`TransportError::Io`] where the address cannot be had, or outside of a tokio runtime.
 pub async fn listen(address: &str, limits: &Limits) -> Result<TcpListener, TransportError> {
-    let name: Arc<str> = address.into();
-    in_runtime(&name)?;
-    let failed = |why| TransportError::io(name.clone(), why);
-    let socket = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
-    let address = socket.local_addr().map_err(failed)?;
-    Ok(TcpListener { socket, address, local: address.to_string(), reception: Reception::new(limits) })
+    Ok(TcpListener { acceptor: Acceptor::bind(address).await?, greeting: Greeting::new(limits) })
 }
 
 /// Connects over TCP.
 #[derive(Clone)]
 pub struct TcpConnector {
-    address: Arc<str>,
-    dial: Dial,
+    opener: Opener,
+    greeting: Greeting,
 }
 
 impl TcpConnector {
-    /// Gives up an attempt after this time, its name look-up and hello included. Default 10 seconds.
+    /// Gives up an attempt after this time, its name look-up and handshakes included. Default 10 seconds.
     #[must_use]
-    pub fn within(mut self, within: Duration) -> Self {
-        self.dial.within = within;
-        self
+    pub fn within(self, within: Duration) -> Self {
+        Self { opener: self.opener.within(within), ..self }
     }
 
     /// Offers these subprotocols, the preferred one first.
     #[must_use]
     pub fn offering(self, names: &[&str]) -> Self {
-        Self { dial: self.dial.offering(names), ..self }
+        Self { greeting: self.greeting.naming(names), ..self }
+    }
+
+    /// Encrypts every link, and believes and shows what this says.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    #[must_use]
+    pub fn secured(self, tls: &ClientTls) -> Self {
+        Self { opener: self.opener.secured(tls), ..self }
+    }
+
+    /// Connects to other machines in the clear too, where everybody on the way can read and change what travels.
+    #[must_use]
+    pub fn allowing_plain_links(self) -> Self {
+        Self { opener: self.opener.allowing_plain_links(), ..self }
     }
 }
 
 #[async_trait]
 impl Connector for TcpConnector {
     fn peer(&self) -> &str {
-        &self.address
+        self.opener.peer()
     }
 
     async fn connect(&self) -> Result<Box<dyn Connection>, TransportError> {
-        let open = async {
-            let stream = TcpStream::connect(&*self.address).await?;
-            let info = described(&stream, self.address.clone())?;
-            Ok((stream, info))
-        };
-        self.dial.connect(&self.address, open).await
+        let framed = self.opener.open(|stream, info| self.greeting.connect(stream, info)).await;
+        Ok(Box::new(framed.map_err(answered_in_tls)?))
+    }
+}
+
+/// Who speaks TLS answers a hello in the clear with an alert, which read as a frame has an absurd length.
+fn answered_in_tls(error: TransportError) -> TransportError {
+    match error {
+        TransportError::TooLarge { peer, size, .. } if (0x1503_0000..0x1504_0000).contains(&size) => {
+            TransportError::Refused { peer, what: "it speaks TLS, and this link is plain".to_owned() }
+        }
+        other => other,
     }
 }
 
 /// Accepts connections over TCP.
 pub struct TcpListener {
-    socket: tokio::net::TcpListener,
-    address: SocketAddr,
-    local: String,
-    reception: Reception,
+    acceptor: Acceptor,
+    greeting: Greeting,
 }
 
 impl TcpListener {
     /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.acceptor.address()
     }
 
     /// Agrees only on these subprotocols.
     #[must_use]
     pub fn speaking(self, names: &[&str]) -> Self {
-        Self { reception: self.reception.speaking(names), ..self }
+        Self { greeting: self.greeting.naming(names), ..self }
+    }
+
+    /// Encrypts every link.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    #[must_use]
+    pub fn secured(self, tls: &ServerTls) -> Self {
+        Self { acceptor: self.acceptor.secured(tls), ..self }
     }
 }
 
 impl Listener for TcpListener {
     fn local(&self) -> &str {
-        &self.local
+        self.acceptor.local()
     }
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arrival, TransportError>> {
-        let failed = |why| TransportError::io(self.local.as_str(), why);
-        let (stream, peer) = ready!(self.socket.poll_accept(cx)).map_err(failed)?;
-        let info = described(&stream, peer.to_string().into()).map_err(failed)?;
-        Poll::Ready(Ok(self.reception.arrival(stream, info)))
+        let greeting = self.greeting.clone();
+        self.acceptor.poll_accept(cx, move |stream, info| greeting.accept(stream, info))
     }
-}
-
-fn described(stream: &TcpStream, peer: Arc<str>) -> io::Result<Info> {
-    stream.set_nodelay(true)?;
-    let local = stream.peer_addr()?.ip().to_canonical().is_loopback();
-    Ok(Info::new(peer).with_security(if local { Security::Local } else { Security::Plain }))
 }
 
 impl fmt::Debug for TcpConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TcpConnector({})", self.address)
+        write!(f, "TcpConnector({})", self.opener.peer())
     }
 }
 
 impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TcpListener({})", self.local)
+        write!(f, "TcpListener({})", self.acceptor.local())
     }
 }

@@ -16,12 +16,18 @@ use async_trait::async_trait;
 use coachwork_transport::{Arrival, Connection, Connector, Info, Limits, Listener, Security, TransportError};
 use tokio::net::UnixStream;
 
-use crate::dial::{Dial, Reception, in_runtime};
+use crate::compat::Compat;
+use crate::dial::{Greeting, in_runtime, within};
 
 /// A connector to the socket at `path`.
 pub fn connector(path: impl Into<PathBuf>, limits: &Limits) -> UnixConnector {
     let path = path.into();
-    UnixConnector { peer: path.to_string_lossy().into(), path, dial: Dial::new(limits) }
+    UnixConnector {
+        peer: path.to_string_lossy().into(),
+        path,
+        within: Duration::from_secs(10),
+        greeting: Greeting::new(limits),
+    }
 }
 
 /// Listens on a new socket at `path`.
@@ -37,7 +43,7 @@ pub async fn listen(path: impl Into<PathBuf>, limits: &Limits) -> Result<UnixLis
         std::fs::remove_file(&path).map_err(failed)?;
     }
     let socket = tokio::net::UnixListener::bind(&path).map_err(failed)?;
-    Ok(UnixListener { socket, path, local, reception: Reception::new(limits) })
+    Ok(UnixListener { socket, path, local, greeting: Greeting::new(limits) })
 }
 
 /// Connects over a unix socket.
@@ -45,21 +51,21 @@ pub async fn listen(path: impl Into<PathBuf>, limits: &Limits) -> Result<UnixLis
 pub struct UnixConnector {
     path: PathBuf,
     peer: Arc<str>,
-    dial: Dial,
+    within: Duration,
+    greeting: Greeting,
 }
 
 impl UnixConnector {
     /// Gives up an attempt after this time, its hello included. Default 10 seconds.
     #[must_use]
-    pub fn within(mut self, within: Duration) -> Self {
-        self.dial.within = within;
-        self
+    pub fn within(self, within: Duration) -> Self {
+        Self { within, ..self }
     }
 
     /// Offers these subprotocols, the preferred one first.
     #[must_use]
     pub fn offering(self, names: &[&str]) -> Self {
-        Self { dial: self.dial.offering(names), ..self }
+        Self { greeting: self.greeting.naming(names), ..self }
     }
 }
 
@@ -70,11 +76,13 @@ impl Connector for UnixConnector {
     }
 
     async fn connect(&self) -> Result<Box<dyn Connection>, TransportError> {
-        let open = async {
-            let stream = UnixStream::connect(&self.path).await?;
-            Ok((stream, Info::new(self.peer.clone()).with_security(Security::Local)))
+        let opening = async {
+            let opened = UnixStream::connect(&self.path).await;
+            let stream = opened.map_err(|why| TransportError::io(self.peer.clone(), why))?;
+            let info = Info::new(self.peer.clone()).with_security(Security::Local);
+            self.greeting.connect(Compat(stream), info).await
         };
-        self.dial.connect(&self.peer, open).await
+        Ok(Box::new(within(&self.peer, self.within, opening).await?))
     }
 }
 
@@ -83,14 +91,14 @@ pub struct UnixListener {
     socket: tokio::net::UnixListener,
     path: PathBuf,
     local: Arc<str>,
-    reception: Reception,
+    greeting: Greeting,
 }
 
 impl UnixListener {
     /// Agrees only on these subprotocols.
     #[must_use]
     pub fn speaking(mut self, names: &[&str]) -> Self {
-        self.reception = self.reception.clone().speaking(names);
+        self.greeting = self.greeting.clone().naming(names);
         self
     }
 }
@@ -105,7 +113,11 @@ impl Listener for UnixListener {
         let (stream, _) = accepted.map_err(|why| TransportError::io(self.local.clone(), why))?;
         // Whoever connects has no name of its own.
         let info = Info::new(self.local.clone()).with_security(Security::Local);
-        Poll::Ready(Ok(self.reception.arrival(stream, info)))
+        let greeting = self.greeting.clone();
+        Poll::Ready(Ok(Arrival::new(info.peer.clone(), async move {
+            let connection: Box<dyn Connection> = Box::new(greeting.accept(Compat(stream), info).await?);
+            Ok(connection)
+        })))
     }
 }
 

@@ -6,11 +6,10 @@ mod handshake;
 mod reader;
 mod socket;
 mod tcp;
-mod tls;
 mod url;
 mod writer;
 
+pub use coachwork_tokio::tls::{ClientTls, Identity, Roots, ServerTls, TlsError};
 pub use socket::{Accept, WebSocket};
 pub use tcp::{WebSocketConnector, WebSocketListener, connector, listen};
-pub use tls::{ClientTls, Identity, Roots, ServerTls, TlsError};
 pub use url::UrlError;

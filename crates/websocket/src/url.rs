@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use coachwork_tokio::stream::Authority;
+
 /// The ports of VISS over WebSocket (VISS 3.0, transport, section 5).
 const PORT: u16 = 6443;
 
@@ -19,9 +21,7 @@ pub struct UrlError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Url {
     pub(crate) is_secure: bool,
-    /// The host without the brackets of an IPv6 address.
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    pub(crate) to: Authority,
     /// The host and the port as they stand in the URL.
     pub(crate) authority: String,
     pub(crate) path: String,
@@ -55,48 +55,9 @@ impl Url {
         }
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        if authority.contains('@') {
-            return Err(wrong("a user has no place in it"));
-        }
-        if authority.contains(',') {
-            return Err(wrong("it has a character that is not allowed"));
-        }
-        let (host, port) = match authority.strip_prefix('[') {
-            Some(bracketed) => {
-                let (host, after) = bracketed.split_once(']').ok_or(wrong("a bracket is not closed"))?;
-                match (host.parse::<std::net::Ipv6Addr>(), after.strip_prefix(':')) {
-                    (Err(_), _) => return Err(wrong("what stands in brackets is no IPv6 address")),
-                    (_, port) if port.is_some() || after.is_empty() => (host, port),
-                    _ => return Err(wrong("after a bracket there is a port or nothing")),
-                }
-            }
-            None => match authority.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (authority, None),
-            },
-        };
-        if host.is_empty() {
-            return Err(wrong("it names no host"));
-        }
-        let port = match port {
-            None => PORT,
-            Some(port) => {
-                let digits = port.bytes().all(|byte| byte.is_ascii_digit());
-                port.parse()
-                    .ok()
-                    .filter(|port| digits && *port > 0)
-                    .ok_or(wrong("its port is no number from 1 to 65535"))?
-            }
-        };
+        let to = Authority::parse(authority, Some(PORT)).map_err(|why| wrong(why.what()))?;
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        Ok(Self {
-            is_secure,
-            host: host.to_owned(),
-            port,
-            authority: authority.to_owned(),
-            path,
-            text: text.into(),
-        })
+        Ok(Self { is_secure, to, authority: authority.to_owned(), path, text: text.into() })
     }
 }
 
@@ -105,7 +66,8 @@ mod tests {
     use super::*;
 
     fn parts(text: &str) -> Option<(bool, String, u16, String)> {
-        Url::parse(text).ok().map(|url| (url.is_secure, url.host, url.port, url.path))
+        let url = Url::parse(text).ok()?;
+        Some((url.is_secure, url.to.host().to_owned(), url.to.port(), url.path))
     }
 
     #[test]

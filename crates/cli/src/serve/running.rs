@@ -157,12 +157,11 @@ impl<'a> Serving<'a> {
         vehicle: Arc<dyn Vehicle>,
         options: Options,
         report: Report,
-        transports: Vec<Transport>,
+        mut transports: Vec<Transport>,
         access: Access,
         about: About,
     ) -> Result<Self, Failure> {
-        let shown = transports.iter().filter_map(|transport| transport.shown.clone());
-        let shown = shown.map(|shown| (shown.clone(), Watched::new(shown.files()))).collect();
+        let shown = transports.iter_mut().filter_map(|transport| transport.shown.take()).collect();
         let watched = WatchedAccess::new(&access);
         let gateway = observed(&access, &clock, &options, &about);
         let serving = Self {

@@ -7,13 +7,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use coachwork_gateway::Protocol;
-use coachwork_mqtt::{ClientTls, PeerBounds, SignIn};
+use coachwork_mqtt::{PeerBounds, SignIn};
+use coachwork_tokio::tls::{ClientTls, Identity, Roots, ServerTls};
 use coachwork_transport::{Limits, Listener as _};
-use coachwork_websocket::{Accept, Identity, Roots, ServerTls};
+use coachwork_websocket::Accept;
 
-use super::config::{Count, Listen, Mqtt, WebSocket};
+use super::config::{Count, Listen, Mqtt};
 use super::from;
 use super::handover::Entrance;
+use super::watched::Watched;
 use crate::Failure;
 use crate::live::failure;
 
@@ -22,7 +24,8 @@ pub(super) struct Transport {
     pub(super) entrance: Entrance,
     /// Where, as a client is told it.
     pub(super) url: String,
-    pub(super) shown: Option<Shown>,
+    /// What it shows, and whether the files of it are others than when they were read.
+    pub(super) shown: Option<(Shown, Watched)>,
     /// The same, as a peer of another transport is told it.
     pub(super) protocol: Protocol,
 }
@@ -39,10 +42,10 @@ pub(super) enum Shown {
 /// What a car shows to its broker.
 #[derive(Clone)]
 pub(super) struct AtBroker {
-    tls: Option<ClientTls>,
-    sign_in: Option<SignIn>,
+    /// Whom it believes, with the file that says so.
+    tls: Option<(ClientTls, PathBuf)>,
     certificate: Option<(PathBuf, PathBuf)>,
-    user: Option<(String, PathBuf)>,
+    sign_in: Option<(SignIn, String, PathBuf)>,
 }
 
 #[derive(Clone)]
@@ -56,14 +59,14 @@ pub(super) struct Files {
 pub(super) async fn open(listen: &Listen, folder: &Path, limits: &Limits) -> Result<Vec<Transport>, Failure> {
     let mut open = Vec::new();
     for socket in &listen.websocket {
-        let shown = shown(socket, folder)?;
+        let shown = shown(folder, [&socket.certificate, &socket.key, &socket.clients])?;
         let accept = Accept::viss().at_path(&socket.path);
         let accept = socket.origins.iter().fold(accept, |accept, origin| accept.allowing_origin(origin));
         let listener =
             coachwork_websocket::listen(&socket.address.to_string(), limits).await.map_err(failure)?;
         let address = listener.address();
         let listener = match &shown {
-            Some(Shown::Server { tls, .. }) => listener.secured(tls),
+            Some((Shown::Server { tls, .. }, _)) => listener.secured(tls),
             _ => listener,
         };
         let scheme = if shown.is_some() { "wss" } else { "ws" };
@@ -72,11 +75,17 @@ pub(super) async fn open(listen: &Listen, folder: &Path, limits: &Limits) -> Res
         open.push(Transport { entrance: Entrance::new(listener.accepting(accept)), url, shown, protocol });
     }
     for tcp in &listen.tcp {
+        let shown = shown(folder, [&tcp.certificate, &tcp.key, &tcp.clients])?;
         let listener =
             coachwork_tokio::tcp::listen(&tcp.address.to_string(), limits).await.map_err(failure)?;
-        let url = format!("tcp://{}", listener.address());
-        let protocol = Protocol::new("tcp").on_port(listener.address().port());
-        open.push(Transport { entrance: Entrance::new(listener), url, shown: None, protocol });
+        let address = listener.address();
+        let (listener, scheme) = match &shown {
+            Some((Shown::Server { tls, .. }, _)) => (listener.secured(tls), "tcps"),
+            _ => (listener, "tcp"),
+        };
+        let url = format!("{scheme}://{address}");
+        let protocol = Protocol::new("tcp").on_port(address.port());
+        open.push(Transport { entrance: Entrance::new(listener), url, shown, protocol });
     }
     #[cfg(unix)]
     for unix in &listen.unix {
@@ -98,7 +107,9 @@ pub(super) async fn open(listen: &Listen, folder: &Path, limits: &Limits) -> Res
 
 /// Whether all certificates are of use.
 pub(super) fn certificates(listen: &Listen, folder: &Path) -> Result<(), Failure> {
-    listen.websocket.iter().try_for_each(|socket| shown(socket, folder).map(drop))?;
+    let sockets = listen.websocket.iter().map(|socket| [&socket.certificate, &socket.key, &socket.clients]);
+    let tcp = listen.tcp.iter().map(|tcp| [&tcp.certificate, &tcp.key, &tcp.clients]);
+    sockets.chain(tcp).try_for_each(|files| shown(folder, files).map(drop))?;
     listen.mqtt.iter().try_for_each(|mqtt| at_broker(mqtt, folder, &Limits::default()).map(drop))
 }
 
@@ -107,34 +118,27 @@ fn at_broker(mqtt: &Mqtt, folder: &Path, limits: &Limits) -> Result<Transport, F
     let path = |path: &PathBuf| from(folder, path);
     let failed = |why: &dyn std::fmt::Display| failure(format_args!("listen.mqtt: {why}"));
     let mut listener = coachwork_mqtt::listen(&mqtt.url, limits).map_err(|why| failed(&why))?;
-    let tls = match &mqtt.ca {
-        None => None,
-        Some(ca) => {
-            let ca = path(ca);
-            let wrong = |why| failure(format_args!("{}: {why}", ca.display()));
-            let roots = coachwork_mqtt::Roots::from_pem(pem(&ca)?).map_err(wrong)?;
-            Some(ClientTls::trusting(&roots).map_err(wrong)?)
-        }
-    };
-    let mut shown = AtBroker {
-        tls,
-        sign_in: None,
-        certificate: mqtt
-            .certificate
-            .as_ref()
-            .zip(mqtt.key.as_ref())
-            .map(|(one, key)| (path(one), path(key))),
-        user: mqtt.user.clone().zip(mqtt.password.as_ref().map(path)),
-    };
-    shown.renew()?;
-    if let Some((user, file)) = &shown.user {
-        let made = SignIn::new(user, password(file)?);
-        shown.sign_in = Some(made.map_err(|why| failed(&why))?);
+    let (ca, certificate) = (mqtt.ca.as_ref().map(path), mqtt.certificate.as_ref().zip(mqtt.key.as_ref()));
+    let certificate = certificate.map(|(certificate, key)| (path(certificate), path(key)));
+    let user = mqtt.user.clone().zip(mqtt.password.as_ref().map(path));
+    let files = [ca.as_ref(), user.as_ref().map(|(_, password)| password)].into_iter().flatten();
+    let files = files.chain(certificate.iter().flat_map(|(certificate, key)| [certificate, key]));
+    let watched = Watched::new(files.cloned());
+    let mut shown = AtBroker { tls: None, certificate, sign_in: None };
+    if let Some(ca) = ca {
+        let roots = roots(&ca)?;
+        let tls = ClientTls::trusting(&roots);
+        shown.tls = Some((tls.map_err(|why| failure(format_args!("{}: {why}", ca.display())))?, ca));
     }
-    if let Some(tls) = &shown.tls {
+    if let Some((user, file)) = user {
+        let made = SignIn::new(&user, password(&file)?).map_err(|why| failed(&why))?;
+        shown.sign_in = Some((made, user, file));
+    }
+    shown.renew()?;
+    if let Some((tls, _)) = &shown.tls {
         listener = listener.secured(tls);
     }
-    if let Some(sign_in) = &shown.sign_in {
+    if let Some((sign_in, ..)) = &shown.sign_in {
         listener = listener.signed_in(sign_in);
     }
     if let Some(client) = &mqtt.client {
@@ -153,19 +157,23 @@ fn at_broker(mqtt: &Mqtt, folder: &Path, limits: &Limits) -> Result<Transport, F
     let url = listener.local().to_owned();
     let entrance = Entrance::new(listener.bounded(bounds));
     let protocol = Protocol::new("mqtt");
-    Ok(Transport { entrance, url, shown: Some(Shown::Broker(shown)), protocol })
+    Ok(Transport { entrance, url, shown: Some((Shown::Broker(shown), watched)), protocol })
 }
 
 impl AtBroker {
+    /// What is in the files, or nothing of it.
     fn renew(&self) -> Result<(), Failure> {
-        if let (Some(tls), Some((certificate, key))) = (&self.tls, &self.certificate) {
-            let wrong = |why| failure(format_args!("{}: {why}", certificate.display()));
-            let identity = coachwork_mqtt::Identity::from_pem(pem(certificate)?, pem(key)?).map_err(wrong)?;
-            tls.present(&identity).map_err(wrong)?;
+        let wrong =
+            |path: &Path, why: &dyn std::fmt::Display| failure(format_args!("{}: {why}", path.display()));
+        let secret = self.sign_in.as_ref().map(|(.., file)| password(file)).transpose()?;
+        if let Some((tls, ca)) = &self.tls {
+            let identity = self.certificate.as_ref().map(|(certificate, key)| identity(certificate, key));
+            let renewed = tls.renew(&roots(ca)?, identity.transpose()?.as_ref());
+            let shown = self.certificate.as_ref().map_or(ca, |(certificate, _)| certificate);
+            renewed.map_err(|why| wrong(shown, &why))?;
         }
-        if let (Some(sign_in), Some((user, file))) = (&self.sign_in, &self.user) {
-            let renewed = sign_in.renew(user, password(file)?);
-            renewed.map_err(|why| failure(format_args!("{}: {why}", file.display())))?;
+        if let (Some((sign_in, user, file)), Some(secret)) = (&self.sign_in, secret) {
+            sign_in.renew(user, secret).map_err(|why| wrong(file, &why))?;
         }
         Ok(())
     }
@@ -176,33 +184,25 @@ fn password(file: &Path) -> Result<Vec<u8>, Failure> {
     Ok(pem(file)?.trim_ascii_end().to_vec())
 }
 
-fn shown(socket: &WebSocket, folder: &Path) -> Result<Option<Shown>, Failure> {
-    let (Some(certificate), Some(key)) = (&socket.certificate, &socket.key) else { return Ok(None) };
-    let clients = socket.clients.as_ref().map(|path| from(folder, path));
-    let files = Files { certificate: from(folder, certificate), key: from(folder, key), clients };
+/// What a server shows that has a certificate, a key, and roots of its clients.
+fn shown(folder: &Path, files: [&Option<PathBuf>; 3]) -> Result<Option<(Shown, Watched)>, Failure> {
+    let [Some(certificate), Some(key), clients] =
+        files.map(|file| file.as_ref().map(|path| from(folder, path)))
+    else {
+        return Ok(None);
+    };
+    let watched = Watched::new([&certificate, &key].into_iter().chain(&clients).cloned());
+    let files = Files { certificate, key, clients };
     let (identity, roots) = files.read()?;
     let made = match &roots {
         Some(roots) => ServerTls::with_clients_of(&identity, roots),
         None => ServerTls::new(&identity),
     };
     let tls = made.map_err(|why| failure(format_args!("{}: {why}", files.certificate.display())))?;
-    Ok(Some(Shown::Server { tls, files }))
+    Ok(Some((Shown::Server { tls, files }, watched)))
 }
 
 impl Shown {
-    /// The files that it comes from.
-    pub(super) fn files(&self) -> Vec<PathBuf> {
-        match self {
-            Self::Server { files: Files { certificate, key, clients }, .. } => {
-                [certificate, key].into_iter().chain(clients).cloned().collect()
-            }
-            Self::Broker(AtBroker { certificate, user, .. }) => {
-                let certificate = certificate.iter().flat_map(|(certificate, key)| [certificate, key]);
-                certificate.chain(user.iter().map(|(_, password)| password)).cloned().collect()
-            }
-        }
-    }
-
     /// Shows what is in the files now.
     pub(super) fn renew(&self) -> Result<(), Failure> {
         match self {
@@ -218,18 +218,23 @@ impl Shown {
 
 impl Files {
     fn read(&self) -> Result<(Identity, Option<Roots>), Failure> {
-        let (chain, key) = (pem(&self.certificate)?, pem(&self.key)?);
-        let identity = Identity::from_pem(chain, key).map_err(|why| {
-            failure(format_args!("{}, {}: {why}", self.certificate.display(), self.key.display()))
-        })?;
-        let roots = self.clients.as_ref().map(|path| {
-            Roots::from_pem(pem(path)?).map_err(|why| failure(format_args!("{}: {why}", path.display())))
-        });
-        Ok((identity, roots.transpose()?))
+        let clients = self.clients.as_deref().map(roots).transpose()?;
+        Ok((identity(&self.certificate, &self.key)?, clients))
     }
 }
 
+/// A certificate and its key.
+pub(crate) fn identity(certificate: &Path, key: &Path) -> Result<Identity, Failure> {
+    let made = Identity::from_pem(pem(certificate)?, pem(key)?);
+    made.map_err(|why| failure(format_args!("{}, {}: {why}", certificate.display(), key.display())))
+}
+
+/// Whom to believe.
+pub(crate) fn roots(path: &Path) -> Result<Roots, Failure> {
+    Roots::from_pem(pem(path)?).map_err(|why| failure(format_args!("{}: {why}", path.display())))
+}
+
 /// A file that holds certificates or a key.
-pub(crate) fn pem(path: &Path) -> Result<Vec<u8>, Failure> {
+fn pem(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|why| failure(format_args!("{}: {why}", path.display())))
 }

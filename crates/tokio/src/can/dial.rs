@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use coachwork_can::bus::{ByteStream, DialStream};
 use tokio::net::TcpStream;
 
-use crate::stream::Compat;
+use crate::compat::Compat;
 
 /// A TCP connection, for each link a new one.
 #[derive(Debug)]

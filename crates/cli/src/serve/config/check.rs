@@ -192,34 +192,42 @@ fn check_listen(listen: &Listen) -> Result<(), Fault> {
             return Err(fault(at("origins"), format!("there are more than {MOST}")));
         }
         socket.origins.iter().try_for_each(|origin| short(at("origins"), origin))?;
-        for (name, file) in
-            [("certificate", &socket.certificate), ("key", &socket.key), ("clients", &socket.clients)]
-        {
-            file.as_ref().map_or(Ok(()), |file| named(at(name), file))?;
-        }
-        match (&socket.certificate, &socket.key, &socket.clients) {
-            (Some(_), None, _) => return Err(fault(at("key"), "a certificate needs its key")),
-            (None, Some(_), _) => return Err(fault(at("certificate"), "a key needs its certificate")),
-            (None, None, Some(_)) => {
-                return Err(fault(
-                    at("certificate"),
-                    "clients show certificates only to a server that has one",
-                ));
-            }
-            (None, None, None) => plain(&at("address"), socket.address, socket.allow_plain_links, true)?,
-            (Some(_), Some(_), _) if socket.allow_plain_links => {
-                return Err(fault(at("allow_plain_links"), "with a certificate, no link is plain"));
-            }
-            (Some(_), Some(_), _) => {}
-        }
+        let files = [&socket.certificate, &socket.key, &socket.clients].map(Option::as_deref);
+        check_tls(at, socket.address, files, socket.allow_plain_links)?;
     }
     for (index, tcp) in listen.tcp.iter().enumerate() {
-        plain(&format!("listen.tcp[{index}].address"), tcp.address, tcp.allow_plain_links, false)?;
+        let at = |name: &str| format!("listen.tcp[{index}].{name}");
+        let files = [&tcp.certificate, &tcp.key, &tcp.clients].map(Option::as_deref);
+        check_tls(at, tcp.address, files, tcp.allow_plain_links)?;
     }
     for (index, unix) in listen.unix.iter().enumerate() {
         named(format!("listen.unix[{index}].path"), &unix.path)?;
     }
     listen.mqtt.iter().enumerate().try_for_each(|(index, mqtt)| check_mqtt(index, mqtt))
+}
+
+/// Whether what listens on an address is encrypted by its certificate, key and roots of clients, within this machine, or said to be plain.
+fn check_tls(
+    at: impl Fn(&str) -> String,
+    address: SocketAddr,
+    files: [Option<&Path>; 3],
+    allow_plain_links: bool,
+) -> Result<(), Fault> {
+    for (name, file) in ["certificate", "key", "clients"].into_iter().zip(files) {
+        file.map_or(Ok(()), |file| named(at(name), file))?;
+    }
+    match files {
+        [Some(_), None, _] => Err(fault(at("key"), "a certificate needs its key")),
+        [None, Some(_), _] => Err(fault(at("certificate"), "a key needs its certificate")),
+        [None, None, Some(_)] => {
+            Err(fault(at("certificate"), "clients show certificates only to a server that has one"))
+        }
+        [None, None, None] => plain(&at("address"), address, allow_plain_links),
+        [Some(_), Some(_), _] if allow_plain_links => {
+            Err(fault(at("allow_plain_links"), "with a certificate, no link is plain"))
+        }
+        [Some(_), Some(_), _] => Ok(()),
+    }
 }
 
 fn check_mqtt(index: usize, mqtt: &Mqtt) -> Result<(), Fault> {
@@ -282,15 +290,13 @@ fn is_here(address: SocketAddr) -> bool {
 }
 
 /// What is reached from elsewhere is encrypted, unless it was said that it may be plain.
-fn plain(key: &str, address: SocketAddr, allowed: bool, tls: bool) -> Result<(), Fault> {
+fn plain(key: &str, address: SocketAddr, allowed: bool) -> Result<(), Fault> {
     if is_here(address) || allowed {
         return Ok(());
     }
-    let instead =
-        if tls { "give it `certificate` and `key`" } else { "serve a WebSocket with a certificate" };
     let why = format!(
-        "{address} is reached from other machines, and what travels there in the clear others can read and change: {instead}, \
-         or say `allow_plain_links = true`"
+        "{address} is reached from other machines, and what travels there in the clear others can read and change: \
+         give it `certificate` and `key`, or say `allow_plain_links = true`"
     );
     Err(fault(key, why))
 }
@@ -306,11 +312,9 @@ impl Listen {
 
     /// Whether every peer shows a certificate.
     fn is_certified(&self) -> bool {
-        self.tcp.is_empty()
-            && self.mqtt.is_empty()
-            && self.unix.is_empty()
-            && !self.websocket.is_empty()
-            && self.websocket.iter().all(|socket| socket.clients.is_some())
+        let sockets = self.websocket.iter().map(|socket| &socket.clients);
+        let mut all = sockets.chain(self.tcp.iter().map(|tcp| &tcp.clients)).peekable();
+        self.mqtt.is_empty() && self.unix.is_empty() && all.peek().is_some() && all.all(Option::is_some)
     }
 }
 
@@ -362,9 +366,9 @@ fn check_access(access: &Access, listen: &Listen) -> Result<(), Fault> {
     let by_certificate = access.takes_certificates() && listen.is_certified();
     if access.policy.is_none() && !access.takes_anonymous(listen) && !by_certificate {
         let why = if access.anonymous.is_none() {
-            "it is reached from other machines: say who may come in, by `anonymous = true`, a `policy`, or `clients` of each WebSocket"
+            "it is reached from other machines: say who may come in, by `anonymous = true`, a `policy`, or `clients` of each transport"
         } else {
-            "nobody could come in: there is neither a `policy` nor a WebSocket alone that asks for certificates"
+            "nobody could come in: there is neither a `policy` nor are all transports such that ask for certificates"
         };
         return Err(fault("access.anonymous", why));
     }

@@ -253,6 +253,15 @@ fn root() -> String {
 pub(crate) struct Tcp {
     /// An IP address and a port; port 0 takes a free one.
     pub(crate) address: SocketAddr,
+    /// The chain of certificates, in PEM: then it is encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// The key of the certificate, in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<PathBuf>,
+    /// Whose certificates clients must show, in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clients: Option<PathBuf>,
     /// Others may read and change what travels.
     #[serde(default)]
     pub(crate) allow_plain_links: bool,
