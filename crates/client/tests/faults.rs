@@ -22,6 +22,8 @@ use world::World;
 struct Happened {
     runs: u64,
     notes: u64,
+    moved: usize,
+    in_doubt: usize,
     gateways_killed: u64,
     clients_killed: u64,
     cuts: u64,
@@ -76,6 +78,9 @@ fn runs(first: u64, count: u64, broken: bool) {
                             let counts = world.network.counts();
                             happened.runs += 1;
                             happened.notes += world.notes() as u64;
+                            let (moved, in_doubt) = world.moved();
+                            (happened.moved, happened.in_doubt) =
+                                (happened.moved + moved, happened.in_doubt + in_doubt);
                             happened.gateways_killed += u64::from(world.gateways_killed);
                             happened.clients_killed += u64::from(world.clients_killed);
                             happened.cuts += counts.cuts;

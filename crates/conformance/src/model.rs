@@ -275,6 +275,7 @@ fn kind(stage: &Stage) -> &'static str {
         Stage::Settled(Outcome::Confirmed(_)) => "confirmed",
         Stage::Settled(Outcome::Refused(why)) => why.kind().name(),
         Stage::Settled(Outcome::TimedOut) => "timed out",
+        Stage::Settled(Outcome::InDoubt) => "in doubt",
         Stage::Settled(_) => "other",
     }
 }

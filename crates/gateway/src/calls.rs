@@ -17,7 +17,7 @@ use crate::capabilities;
 use crate::door::Pass;
 use crate::gateway::Shared;
 use crate::intake::deliver;
-use crate::keys::{Holder, Kept, Recalled};
+use crate::keys::{Holder, Kept, Keyed, Recalled, Told};
 
 /// What a piece of work for a peer came to.
 pub(crate) enum Done {
@@ -96,9 +96,7 @@ pub(crate) async fn perform(
                 if !form.additions {
                     all_settable(&pass.view.catalogue(), &items)?;
                 }
-                set(&shared, &pass, Holder::of(&credential, &pass, &from), items)
-                    .await
-                    .map(|each| Done::Set(ticket, each))
+                set(&shared, &pass, &from, items).await.map(|each| Done::Set(ticket, each))
             }
             Call::Subscribe(wanted) => subscribe(pass, &wanted)
                 .await
@@ -196,50 +194,70 @@ fn all_settable(catalogue: &Catalogue, items: &[SetItem]) -> Result<(), Error> {
     Ok(())
 }
 
-async fn set(
-    shared: &Shared,
-    pass: &Pass,
-    holder: Holder,
-    items: Vec<SetItem>,
-) -> Result<Each<Receipt>, Error> {
+async fn set(shared: &Shared, pass: &Pass, from: &str, items: Vec<SetItem>) -> Result<Each<Receipt>, Error> {
     enum One {
         Asked(coachwork_vehicle::Request, Option<Kept>),
         Known(Result<Receipt, Error>),
     }
     let catalogue = pass.view.catalogue();
-    let resolve = |item: SetItem| {
-        let mut request = match item.resolve(&catalogue) {
-            Ok(request) => request,
-            Err(error) => return One::Known(Err(error)),
-        };
-        let Some(key) = request.set.key.take() else { return One::Asked(request, None) };
-        match shared.keys.of(&holder, key, request.signal, &request.value) {
-            Recalled::New(kept) => {
-                request.set.key = Some(kept.at_the_vehicle.clone());
-                One::Asked(request, Some(kept))
-            }
-            Recalled::Same(receipt) => One::Known(Ok(receipt)),
-            Recalled::Other(error) => One::Known(Err(error)),
-        }
+    let resolve = |item: SetItem| match item.resolve(&catalogue) {
+        Ok(request) => One::Asked(request, None),
+        Err(error) => One::Known(Err(error)),
     };
-    let requests: Vec<One> = items.into_iter().map(resolve).collect();
+    let mut requests: Vec<One> = items.into_iter().map(resolve).collect();
+    let now = shared.clock.now();
+    let keyed = requests.iter().enumerate().filter_map(|(place, one)| match one {
+        One::Asked(request, _) => {
+            let (key, path) = (request.set.key.as_ref()?, catalogue.path(request.signal).ok()?);
+            let until = now.saturating_add(request.set.within);
+            Some((place, Keyed { key, path: path.as_str(), value: &request.value, until }))
+        }
+        One::Known(_) => None,
+    });
+    let (places, keyed): (Vec<usize>, Vec<Keyed<'_>>) = keyed.unzip();
+    if !keyed.is_empty() {
+        let holder = pass.holder.unwrap_or_else(|| Holder::at(from));
+        let recalled = shared.keys().ask(holder, &keyed, now, &shared.clock);
+        for (place, recalled) in places.into_iter().zip(recalled) {
+            let Some(one) = requests.get_mut(place) else { continue };
+            match (recalled, one) {
+                (Recalled::New(new), One::Asked(request, kept)) => {
+                    request.set.key = Some(new.at_the_vehicle.clone());
+                    *kept = Some(new);
+                }
+                (Recalled::Same(receipt), one) => *one = One::Known(Ok(receipt)),
+                (Recalled::Failed(error), one) => *one = One::Known(Err(error)),
+                (Recalled::New(_), One::Known(_)) => {}
+            }
+        }
+    }
     let valid = requests.iter().filter_map(|one| match one {
         One::Asked(request, _) => Some(request.clone()),
         One::Known(_) => None,
     });
-    let mut receipts = pass.view.set(valid.collect()).await?.into_iter();
+    let is_keyed = requests.iter().any(|one| matches!(one, One::Asked(_, Some(_))));
+    let receipts = pass.view.set(valid.collect()).await;
+    let (mut receipts, whole) = match receipts {
+        Ok(receipts) => (receipts.into_iter(), None),
+        Err(error) => (Vec::new().into_iter(), Some(error)),
+    };
     let missing = || Err(Error::new(ErrorKind::Other, "the vehicle left a request out"));
     let answer = |one: One| match one {
         One::Asked(_, kept) => {
-            let receipt = receipts.next().unwrap_or_else(missing);
-            if let (Some(kept), Ok(receipt)) = (kept, &receipt) {
-                shared.keys.settle(&holder, &kept, receipt);
-            }
-            receipt
+            let receipt = receipts.next();
+            let told = kept.map(|kept| (kept, Told::of(receipt.as_ref(), whole.as_ref())));
+            (told, receipt.unwrap_or_else(missing))
         }
-        One::Known(known) => known.map_err(|error| error.during(Operation::Set)),
+        One::Known(known) => (None, known.map_err(|error| error.during(Operation::Set))),
     };
-    Ok(requests.into_iter().map(answer).collect())
+    let (told, answers): (Vec<_>, Vec<_>) = requests.into_iter().map(answer).unzip();
+    if is_keyed {
+        shared.keys().answered(told.into_iter().flatten());
+    }
+    match whole {
+        Some(error) => Err(error),
+        None => Ok(answers),
+    }
 }
 
 async fn subscribe(pass: Arc<Pass>, wanted: &Wanted) -> Result<Subscribed, Error> {

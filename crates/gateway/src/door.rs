@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::keys::Holder;
 use coachwork_vehicle::{Admission, Clock, Credential, Error, Monotonic, Operation, Timestamp, Vehicle};
 
 /// What a credential opened.
@@ -15,8 +16,8 @@ pub(crate) struct Pass {
     /// The vehicle as the holder sees it.
     pub(crate) view: Arc<dyn Vehicle>,
     until: Option<Timestamp>,
-    /// Tells the holders of one credential from those of another, for their idempotency keys.
-    pub(crate) number: u64,
+    /// Whose idempotency keys its holder's are; without a credential, it is the host's affair.
+    pub(crate) holder: Option<Holder>,
 }
 
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub(crate) struct Door {
 #[derive(Debug, Default)]
 struct Known {
     passes: HashMap<Credential, Remembered>,
-    /// How often somebody came; also the number of the next pass.
+    /// How often somebody came.
     uses: u64,
 }
 
@@ -76,13 +77,11 @@ impl Door {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.uses += 1;
         let used = known.uses;
-        // A renewed admission keeps its number: its holder may ask again under the keys it used before.
-        let number = known.passes.get(credential).map_or(used, |before| before.pass.number);
         if known.passes.len() >= self.bound && !known.passes.contains_key(credential) {
             let oldest = known.passes.iter().min_by_key(|(_, one)| one.used).map(|(held, _)| held.clone());
             oldest.and_then(|held| known.passes.remove(&held));
         }
-        let pass = Arc::new(Pass { view, until, number });
+        let pass = Arc::new(Pass { view, until, holder: Holder::of(credential) });
         known.passes.insert(credential.clone(), Remembered { pass: pass.clone(), used });
         pass
     }
@@ -91,7 +90,7 @@ impl Door {
 impl Pass {
     /// A pass to what is open to everybody.
     pub(crate) fn to_all(view: Arc<dyn Vehicle>) -> Self {
-        Self { view, until: None, number: 0 }
+        Self { view, until: None, holder: None }
     }
 
     pub(crate) fn may_end(&self) -> bool {
@@ -157,7 +156,7 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &block_on(door.admit(&token("a"))).unwrap()));
         assert_eq!(asked(), 1);
         let other = block_on(door.admit(&token("b"))).unwrap();
-        assert_ne!(first.number, other.number);
+        assert_ne!(first.holder, other.holder);
         // The third takes the place of the one that was used longest ago.
         block_on(door.admit(&token("a"))).unwrap();
         block_on(door.admit(&token("c"))).unwrap();
@@ -181,7 +180,7 @@ mod tests {
         clock.advance(Duration::from_secs(90));
         assert!(pass.is_over(clock.now()));
         let renewed = block_on(door.admit(&token("a"))).unwrap();
-        assert_eq!(renewed.number, pass.number);
+        assert_eq!(renewed.holder, pass.holder);
         assert_eq!(counting.asked.load(Ordering::Relaxed), 4);
     }
 }

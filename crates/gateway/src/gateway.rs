@@ -21,7 +21,7 @@ use crate::encoded::{Described, Events};
 use crate::history::History;
 use crate::inbox::Inbox;
 use crate::intake::Intake;
-use crate::keys::Keys;
+use crate::keys::RequestKeys;
 use crate::observer::{Happened, Observer};
 use crate::options::Options;
 use crate::serve::{Hosts, Serving};
@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     pub(crate) door: Door,
     pub(crate) counted: Counted,
     pub(crate) drain: Drain,
-    pub(crate) keys: Keys,
+    keys: OnceLock<Arc<RequestKeys>>,
     pub(crate) events: Events,
     pub(crate) metadata: Described,
     /// How many connections came to stand: the number of the last.
@@ -61,7 +61,7 @@ impl Gateway {
             door,
             counted: Counted::default(),
             drain: Drain::default(),
-            keys: Keys::new(),
+            keys: OnceLock::new(),
             events: Events::default(),
             metadata: Described::default(),
             arrivals: AtomicU64::new(0),
@@ -94,6 +94,13 @@ impl Gateway {
         self
     }
 
+    /// The same gateway, which knows requests again by what `keys` remember. The first ones stay; without any, it remembers in memory.
+    #[must_use]
+    pub fn knowing(self, keys: Arc<RequestKeys>) -> Self {
+        let _ = self.0.keys.set(keys);
+        self
+    }
+
     /// Serves whoever arrives at `listener`, until it ends or the gateway is shut down. Dropping the driver cuts its connections.
     pub fn serve(&self, listener: impl Listener) -> Driver {
         Driver::new(Serving::new(self.0.clone(), listener).run())
@@ -113,6 +120,10 @@ impl Gateway {
 }
 
 impl Shared {
+    pub(crate) fn keys(&self) -> &RequestKeys {
+        self.keys.get_or_init(|| Arc::new(RequestKeys::in_memory()))
+    }
+
     /// Tells whoever observes.
     pub(crate) fn tell(&self, what: &Happened<'_>) {
         #[cfg(feature = "trace")]

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use coachwork_transport::{Lane, Note};
 use coachwork_vehicle::{Error, ErrorKind};
 
+pub(crate) use self::file::sync_directory;
 pub use self::file::{FileInbox, Position};
 
 /// How many lanes an inbox remembers. None is ever forgotten: one too many is refused.

@@ -24,5 +24,6 @@ pub use counters::Counters;
 pub use gateway::Gateway;
 pub use history::{History, Recent};
 pub use inbox::{FileInbox, Inbox, MemoryInbox, Position};
+pub use keys::{KeySync, KeysOpened, RequestKeys};
 pub use observer::{Happened, Observer, Tally};
 pub use options::{Options, SlowPeers};

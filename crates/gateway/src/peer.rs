@@ -309,6 +309,8 @@ impl Peer {
                 }
             }
             Done::Settled(ticket, index, outcome) => {
+                // What was told is known after a restart.
+                self.shared.keys().write_settled();
                 let message = self.session.receipt(ticket, index, &outcome, now);
                 self.send(message);
             }

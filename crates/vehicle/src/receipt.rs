@@ -43,6 +43,8 @@ pub enum Outcome {
     Refused(Refusal),
     /// The deadline passed before it was confirmed.
     TimedOut,
+    /// Whoever asked for it ended in between: it may have moved, or not, and is not asked again. Look at the actuator.
+    InDoubt,
 }
 
 /// Who decided against a request, and why.
@@ -154,6 +156,7 @@ impl fmt::Display for Outcome {
             Self::Accepted => f.write_str("accepted, without confirmation"),
             Self::Refused(why) => write!(f, "refused: {why}"),
             Self::TimedOut => f.write_str("timed out"),
+            Self::InDoubt => f.write_str("in doubt: whether it moved is not known"),
         }
     }
 }

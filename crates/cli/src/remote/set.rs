@@ -126,6 +126,7 @@ impl Set {
                 ("refused", Some(("reason", why.to_string())), status)
             }
             Ok(Outcome::TimedOut) => ("timed_out", None, 4),
+            Ok(Outcome::InDoubt) => ("in_doubt", None, 4),
             Ok(_) => ("unknown", None, 1),
             Err(error) => ("error", Some(("reason", error.message().to_owned())), status(error.kind())),
         };

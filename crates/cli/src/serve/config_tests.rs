@@ -89,6 +89,9 @@ bytes = 100000
 paths = ["Vehicle.Speed"]
 [inbox]
 folder = "notes"
+[requests]
+folder = "requests"
+sync = false
 [report]
 file = "serve.log"
 counters_every = 60

@@ -9,7 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coachwork_gateway::{FileInbox, Gateway, History, Inbox, Observer, Options, Recent, SlowPeers};
+use coachwork_gateway::{
+    FileInbox, Gateway, History, Inbox, KeySync, Observer, Options, Recent, RequestKeys, SlowPeers,
+};
 use coachwork_tokio::SystemClock;
 use coachwork_vehicle::{Clock, Driver, Subscribe, Vehicle};
 use tokio::sync::mpsc;
@@ -46,7 +48,9 @@ pub(super) async fn run(config: Config, folder: &Path, is_bare: bool) -> Result<
     let (ended, mut ends) = mpsc::channel(256);
     let mut about = About {
         observer: config.report.peers.then(|| Arc::new(Peers::new(ended.clone())) as Arc<dyn Observer>),
-        ..About::default()
+        inbox: None,
+        keys: Arc::new(RequestKeys::in_memory()),
+        history: None,
     };
     if let Some(inbox) = &config.inbox {
         let folder = from(folder, &inbox.folder);
@@ -54,6 +58,12 @@ pub(super) async fn run(config: Config, folder: &Path, is_bare: bool) -> Result<
         let opened = FileInbox::open(&folder, bound);
         let opened = opened.map_err(|why| failure(format_args!("{}: {why}", folder.display())))?;
         about.inbox = Some(Arc::new(opened));
+    }
+    if let Some(requests) = &config.requests {
+        let folder = from(folder, &requests.folder);
+        let sync = if requests.sync.unwrap_or(true) { KeySync::Each } else { KeySync::Never };
+        let opened = RequestKeys::open(&folder, sync);
+        about.keys = Arc::new(opened.map_err(|why| failure(format_args!("{}: {why}", folder.display())))?);
     }
     if let Some(history) = &config.history {
         let (recent, driver) = remember(history, built.vehicle.as_ref()).await?;
@@ -285,6 +295,7 @@ fn observed(access: &Access, clock: &Arc<SystemClock>, options: &Options, about:
     if let Some(inbox) = &about.inbox {
         gateway = gateway.storing(inbox.clone());
     }
+    gateway = gateway.knowing(about.keys.clone());
     if let Some(history) = &about.history {
         gateway = gateway.remembering(history.clone());
     }
@@ -292,10 +303,10 @@ fn observed(access: &Access, clock: &Arc<SystemClock>, options: &Options, about:
 }
 
 /// What every gateway has, one after the other.
-#[derive(Default)]
 struct About {
     observer: Option<Arc<dyn Observer>>,
     inbox: Option<Arc<dyn Inbox>>,
+    keys: Arc<RequestKeys>,
     history: Option<Arc<dyn History>>,
 }
 

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,12 +12,12 @@ use async_trait::async_trait;
 use coachwork_client::queue::{Faults, Full, Memory, NewItem, Origin, Priority, Queue, QueueOptions};
 use coachwork_client::{Client, Options, Outbox};
 use coachwork_conformance::wire::network::{Chance, Network, Weather};
-use coachwork_gateway::{Gateway, Inbox};
+use coachwork_gateway::{Gateway, Inbox, KeySync, RequestKeys};
 use coachwork_transport::{Lane, Limits, Moment, Note};
 use coachwork_vehicle::{
-    Backoff, Catalogue, Clock, DataType, Datapoint, Entry, Error, Event, Everybody, Facts, Get, ManualClock,
-    MemoryVehicle, Monotonic, Receipt, Request, Set, SignalId, Stage, State, Subscribe, Timestamp, Value,
-    Vehicle,
+    Backoff, Catalogue, Clock, DataType, Datapoint, Each, Entry, Error, Event, Everybody, Facts, Get, Key,
+    ManualClock, MemoryVehicle, Monotonic, Outcome, Receipt, Request, Set, SignalId, Stage, State, Subscribe,
+    Subscription, Timestamp, Value, Vehicle,
 };
 use futures::executor::LocalPool;
 use futures::future::{AbortHandle, Abortable};
@@ -78,6 +79,88 @@ impl Inbox for Ledger {
     }
 }
 
+/// A car that takes its time to move and to say so, and writes down what it moves. It outlives its gateways.
+#[derive(Clone, Debug)]
+struct Mover {
+    car: MemoryVehicle,
+    clock: ManualClock,
+    chance: Arc<Mutex<Chance>>,
+    moved: Arc<Mutex<Moved>>,
+}
+
+#[derive(Debug, Default)]
+struct Moved {
+    keys: BTreeSet<Key>,
+    values: BTreeMap<i64, u32>,
+}
+
+impl Mover {
+    async fn dawdle(&self) {
+        let time = { self.chance.lock().unwrap().below(400) };
+        if time > 100 {
+            let until = self.clock.monotonic().saturating_add(Duration::from_millis(time));
+            self.clock.sleep_until(until).await;
+        }
+    }
+}
+
+impl std::fmt::Display for Mover {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.car.fmt(f)
+    }
+}
+
+#[async_trait]
+impl Vehicle for Mover {
+    fn catalogue(&self) -> Arc<Catalogue> {
+        self.car.catalogue()
+    }
+
+    async fn get(&self, get: Get<'_>) -> Result<Each<Datapoint>, Error> {
+        self.car.get(get).await
+    }
+
+    async fn set(&self, requests: Vec<Request>) -> Result<Each<Receipt>, Error> {
+        self.dawdle().await;
+        {
+            let mut moved = self.moved.lock().unwrap();
+            for request in &requests {
+                // A key that it knows moves nothing again.
+                let new = request.set.key.as_ref().is_none_or(|key| moved.keys.insert(key.clone()));
+                let Value::Int(value) = request.value else { panic!("{request:?}") };
+                *moved.values.entry(value).or_default() += u32::from(new);
+            }
+        }
+        let receipts = self.car.set(requests).await;
+        self.dawdle().await;
+        receipts
+    }
+
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, Error> {
+        self.car.subscribe(subscribe).await
+    }
+}
+
+/// A directory of its own, removed at the end.
+struct Place(std::path::PathBuf);
+
+impl Place {
+    fn new() -> Self {
+        static PLACES: AtomicU64 = AtomicU64::new(0);
+        let number = PLACES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("coachwork-world-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// A client, and what an app would hold besides.
 struct App {
     name: usize,
@@ -89,7 +172,7 @@ struct App {
     running: Vec<AbortHandle>,
     /// Whether each get was answered.
     gets: Vec<Rc<Cell<bool>>>,
-    receipts: Vec<(Receipt, Monotonic)>,
+    receipts: Vec<(Receipt, Monotonic, i64)>,
     /// Puts that succeeded, and puts of which nobody knows.
     must: BTreeSet<String>,
     may: BTreeSet<String>,
@@ -102,11 +185,16 @@ pub struct World {
     pub network: Network,
     pub wrong: Wrong,
     car: MemoryVehicle,
+    mover: Mover,
     ledger: Arc<Ledger>,
     gateway: Gateway,
+    /// Where gateways remember the requests under keys.
+    keys: Place,
     serving: Option<AbortHandle>,
     apps: Vec<App>,
     serial: u32,
+    /// The value of the last request.
+    last_value: i64,
     pub gateways_killed: u32,
     pub clients_killed: u32,
 }
@@ -119,10 +207,16 @@ impl World {
         let entries = [
             Entry::sensor(SIGNALS[0], DataType::FLOAT),
             Entry::sensor(SIGNALS[1], DataType::UINT32),
-            Entry::actuator(SIGNALS[2], DataType::INT8),
+            Entry::actuator(SIGNALS[2], DataType::INT32),
         ];
         let car = MemoryVehicle::new(Catalogue::new(entries, Facts::default()).unwrap(), handle);
         let chance = Chance::new(!seed);
+        let mover = Mover {
+            car: car.clone(),
+            clock: clock.clone(),
+            chance: Arc::new(Mutex::new(Chance::new(seed ^ 0x5eed))),
+            moved: Arc::default(),
+        };
         let ledger =
             Ledger { clock: clock.clone(), chance: Mutex::new(chance.clone()), kept: Mutex::default() };
         let mut world = Self {
@@ -130,13 +224,16 @@ impl World {
             network,
             wrong: Wrong::default(),
             ledger: Arc::new(ledger),
-            gateway: gateway(&car, &clock),
+            gateway: gateway(&mover, &clock),
+            keys: Place::new(),
             car,
+            mover,
             clock,
             chance,
             serving: None,
             apps: Vec::new(),
             serial: 0,
+            last_value: 0,
             gateways_killed: 0,
             clients_killed: 0,
         };
@@ -183,7 +280,10 @@ impl World {
     }
 
     fn start_gateway(&mut self) {
-        self.gateway = gateway(&self.car, &self.clock).storing(self.ledger.clone());
+        // The one before is gone with all that it held.
+        self.gateway = gateway(&self.mover, &self.clock).storing(self.ledger.clone());
+        let keys = RequestKeys::open(&self.keys.0, KeySync::Never).unwrap();
+        self.gateway = self.gateway.clone().knowing(Arc::new(keys));
         let driver = self.gateway.serve(self.network.listen());
         self.serving = Some(self.spawn(async move { drop(driver.await) }));
     }
@@ -329,10 +429,12 @@ impl World {
         let Some(client) = self.apps[which].client.borrow().clone() else { return };
         let within = Duration::from_secs(1 + self.chance.below(20));
         let seat = client.catalogue().resolve(SIGNALS[2]).unwrap();
-        let value = i8::try_from(self.chance.below(100)).unwrap();
-        let request = Request::new(seat, value).with(Set::within(within));
+        self.last_value += 1;
+        let value = self.last_value;
+        let request = Request::new(seat, Value::Int(value)).with(Set::within(within));
         if let Ok(receipt) = client.set_queued(&request, Priority::High) {
-            self.apps[which].receipts.push((receipt, self.clock.monotonic().saturating_add(within)));
+            let deadline = self.clock.monotonic().saturating_add(within);
+            self.apps[which].receipts.push((receipt, deadline, value));
         }
         if self.apps[which].disk.clone().has_died() {
             self.kill_app(which);
@@ -422,7 +524,11 @@ impl World {
             if hang > 0 {
                 wrong.push(format!("app {}: {hang} gets were never answered", app.name));
             }
-            for (receipt, deadline) in &app.receipts {
+            for (receipt, deadline, value) in &app.receipts {
+                let times = self.mover.moved.lock().unwrap().values.get(value).copied().unwrap_or(0);
+                if matches!(receipt.stage(), Stage::Settled(Outcome::Confirmed(_))) && times == 0 {
+                    wrong.push(format!("app {}: {value} is confirmed and was never moved", app.name));
+                }
                 if receipt.stage() == Stage::Accepted && self.clock.monotonic() >= *deadline {
                     wrong.push(format!("app {}: {receipt:?} is open after its deadline", app.name));
                 }
@@ -431,6 +537,11 @@ impl World {
         wrong.extend(
             kept.notes.keys().filter(|text| !known.contains(text)).map(|text| format!("nobody put {text}")),
         );
+        for (value, times) in &self.mover.moved.lock().unwrap().values {
+            if *times > 1 {
+                wrong.push(format!("{value} was moved {times} times"));
+            }
+        }
         let connections = self.gateway.counters().connections;
         if connections > self.apps.len() as u64 {
             wrong.push(format!("the gateway still has {connections} connections"));
@@ -442,12 +553,20 @@ impl World {
         wrong
     }
 
+    /// How many requests moved something, and how many of those that are held are in doubt.
+    pub fn moved(&self) -> (usize, usize) {
+        let receipts = self.apps.iter().flat_map(|app| &app.receipts);
+        let doubt =
+            |(receipt, ..): &&(Receipt, Monotonic, i64)| receipt.stage() == Stage::Settled(Outcome::InDoubt);
+        (self.mover.moved.lock().unwrap().values.len(), receipts.filter(doubt).count())
+    }
+
     pub fn notes(&self) -> usize {
         self.ledger.kept.lock().unwrap().notes.len()
     }
 }
 
-fn gateway(car: &MemoryVehicle, clock: &ManualClock) -> Gateway {
+fn gateway(car: &Mover, clock: &ManualClock) -> Gateway {
     let mut options = coachwork_gateway::Options::default();
     options.write_time = Duration::from_secs(5);
     options.idle_time = Duration::from_secs(20);

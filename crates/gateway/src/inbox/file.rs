@@ -147,8 +147,10 @@ impl FileInbox {
         open.file = file;
         open.end = u64::try_from(data.len()).unwrap_or(u64::MAX);
         open.generation += 1;
-        open.suspect = false;
-        sync_directory(&self.directory)
+        // Without this, a loss of power may bring the old one back.
+        let synced = sync_directory(&self.directory);
+        open.suspect = synced.is_err();
+        synced
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -290,7 +292,7 @@ fn take<'d, const N: usize>(data: &mut &'d [u8]) -> Option<&'d [u8; N]> {
 }
 
 /// Where directories cannot be synced (not Unix), the file's own sync does it.
-fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }
 

@@ -306,8 +306,10 @@ fn a_set_has_receipts_that_settle_later_and_once() {
         Ok(Stage::Settled(refused.clone())),
         Err(Error::new(ErrorKind::OutOfRange, "too warm").on_path("Vehicle.Cabin.Seat.Heating")),
         Ok(Stage::Accepted),
+        Ok(Stage::Settled(Outcome::InDoubt)),
     ];
     let Ok(Reply::Set(got)) = pair.answered(asked, ticket, &Answer::Set(stages)) else { panic!() };
+    assert_eq!(got[4].clone().unwrap(), Stage::Settled(Outcome::InDoubt));
     assert_eq!(got[0].as_ref().unwrap(), &Stage::Accepted);
     assert_eq!(got[1].clone().unwrap(), Stage::Settled(refused));
     assert_eq!(got[2].as_ref().unwrap_err().kind(), ErrorKind::OutOfRange);

@@ -240,6 +240,9 @@ fn write_stage(json: &mut Json, stage: &Stage) {
         Stage::Settled(Outcome::Refused(why)) => {
             json.member("stage", "refused").member("reason", why.kind().name()).member("text", why.text());
         }
+        Stage::Settled(Outcome::InDoubt) => {
+            json.member("stage", "in_doubt");
+        }
         // An outcome of a later version is one that this one cannot confirm.
         Stage::Settled(_) => {
             json.member("stage", "timed_out");
@@ -270,6 +273,9 @@ fn refused(receipt: Result<&Stage, &Error>) -> Option<Error> {
         }
         Ok(Stage::Settled(Outcome::TimedOut)) => {
             Some(Error::new(ErrorKind::Timeout, "the request timed out"))
+        }
+        Ok(Stage::Settled(Outcome::InDoubt)) => {
+            Some(Error::new(ErrorKind::Other, "whether it moved is not known"))
         }
         Ok(_) => None,
     }

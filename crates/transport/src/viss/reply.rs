@@ -117,6 +117,7 @@ impl RawReceipt<'_> {
             "accepted" => Ok(Stage::Accepted),
             "taken" => Ok(Stage::Settled(Outcome::Accepted)),
             "timed_out" => Ok(Stage::Settled(Outcome::TimedOut)),
+            "in_doubt" => Ok(Stage::Settled(Outcome::InDoubt)),
             "confirmed" => {
                 let at = self.ts.as_ref().and_then(|ts| ts.0.parse().ok());
                 let at = at.ok_or_else(|| protocol("a receipt is confirmed without a time"))?;

@@ -105,6 +105,7 @@ impl Config {
             maybe(key, path.as_ref())?;
         }
         maybe("inbox.folder", self.inbox.as_ref().map(|inbox| &inbox.folder))?;
+        maybe("requests.folder", self.requests.as_ref().map(|requests| &requests.folder))?;
         for (index, pattern) in self.history.iter().flat_map(|history| history.paths.iter().enumerate()) {
             short(format!("history.paths[{index}]"), pattern)?;
         }

@@ -41,6 +41,9 @@ pub(crate) struct Config {
     /// Where it stores what the queues of clients deliver; without it, that is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) inbox: Option<Inbox>,
+    /// Where it remembers the requests that were made under keys; without it, in memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) requests: Option<Requests>,
     /// Where it says what it does.
     pub(crate) report: Report,
     /// How it notices that files have changed.
@@ -419,6 +422,17 @@ pub(crate) struct Inbox {
     /// How many bytes it may have; 256 MiB where nothing is said. One that is full refuses what comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) bytes: Option<Count<1024, 4_000_000_000>>,
+}
+
+/// Where it remembers the requests that were made under keys, so that none is made twice over its restarts.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Requests {
+    /// The folder.
+    pub(crate) folder: PathBuf,
+    /// Whether each is synced before it is made, against a loss of power; yes where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sync: Option<bool>,
 }
 
 /// Where it says what it does.
