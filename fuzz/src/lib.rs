@@ -23,6 +23,7 @@ pub mod mqtt_envelope;
 pub mod pattern;
 pub mod policy;
 pub mod queue_log;
+pub mod request_keys;
 pub mod recording;
 pub mod serve_config;
 pub mod session_bytes;

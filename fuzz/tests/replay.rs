@@ -163,6 +163,11 @@ fn serve_config() {
 }
 
 #[test]
+fn request_keys() {
+    replay("request_keys", coachwork_fuzz::request_keys::run);
+}
+
+#[test]
 fn queue_log() {
     replay("queue_log", coachwork_fuzz::queue_log::run);
 }

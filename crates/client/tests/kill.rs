@@ -1,7 +1,9 @@
-//! Real processes, killed at random moments: a client that puts notes into a queue on disk, and a gateway that stores them in a file. What was
-//! acknowledged is never lost, and each note is in the gateway's file exactly once.
+//! Real processes, killed at random moments: a client that puts notes and requests into a queue on disk, and a gateway that stores the notes in a
+//! file and makes the requests of its car. What was acknowledged is never lost, each note is in the gateway's file exactly once, and no request
+//! has moved the car twice.
 //!
-//! The test runs itself again in the roles of client and gateway; each line that the client prints is a `put` that has returned.
+//! The test runs itself again in the roles of client and gateway; each line that the client prints is a `put` that has returned, or how a request
+//! ended; each value that the car was moved to is a line in a file.
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods, reason = "real processes, in real time")]
 #![allow(
@@ -13,24 +15,31 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use coachwork_client::queue::{Files, NewItem, Origin, Priority, Queue, QueueOptions, Sync};
 use coachwork_client::{Client, Options, Outbox};
 use coachwork_conformance::wire::network::Chance;
-use coachwork_gateway::{FileInbox, Gateway};
+use coachwork_gateway::{FileInbox, Gateway, KeySync, RequestKeys};
 use coachwork_tokio::{SystemClock, spawn, unix};
 use coachwork_transport::{Limits, Moment};
-use coachwork_vehicle::{Backoff, Catalogue, Clock, DataType, Entry, Everybody, Facts, MemoryVehicle};
+use coachwork_vehicle::{
+    Backoff, Catalogue, Clock, DataType, Datapoint, Each, Entry, Error, Everybody, Facts, Get, Key,
+    MemoryVehicle, Receipt, Request, Set, Subscribe, Subscription, Value, Vehicle,
+};
 
 const ROLE: &str = "COACHWORK_KILL_ROLE";
 const PLACE: &str = "COACHWORK_KILL_PLACE";
 const ROUNDS: u32 = 40;
+const SEAT: &str = "Vehicle.Seat";
 
 fn socket(place: &Path) -> PathBuf {
     place.join("gateway.sock")
@@ -50,14 +59,81 @@ fn role() {
 
 async fn serve(place: &Path) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new().unwrap());
-    let entries = [Entry::sensor("Vehicle.Speed", DataType::FLOAT)];
+    let entries = [Entry::actuator(SEAT, DataType::INT64)];
     let car = MemoryVehicle::new(Catalogue::new(entries, Facts::default()).unwrap(), clock.clone());
+    let file = OpenOptions::new().create(true).append(true).open(place.join("moved")).unwrap();
+    let car = Mover { car, written: Mutex::new((file, BTreeSet::new())) };
     let inbox = FileInbox::open(place.join("inbox"), 64 * 1024 * 1024).unwrap();
     let gateway = Gateway::new(Arc::new(Everybody::sees(car)), clock, coachwork_gateway::Options::default());
-    let gateway = gateway.storing(Arc::new(inbox));
+    // A kill is no loss of power: nothing need be synced for it.
+    let keys = RequestKeys::open(place.join("requests"), KeySync::Never).unwrap();
+    let gateway = gateway.storing(Arc::new(inbox)).knowing(Arc::new(keys));
     let listener = unix::listen(socket(place), &Limits::default()).await.unwrap();
     println!("serving");
     gateway.serve(listener).await.unwrap();
+}
+
+/// A car that writes down what it is moved to, before and after some time.
+#[derive(Debug)]
+struct Mover {
+    car: MemoryVehicle,
+    written: Mutex<(File, BTreeSet<Key>)>,
+}
+
+impl std::fmt::Display for Mover {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.car.fmt(f)
+    }
+}
+
+#[async_trait]
+impl Vehicle for Mover {
+    fn catalogue(&self) -> Arc<Catalogue> {
+        self.car.catalogue()
+    }
+
+    async fn get(&self, get: Get<'_>) -> Result<Each<Datapoint>, Error> {
+        self.car.get(get).await
+    }
+
+    async fn set(&self, requests: Vec<Request>) -> Result<Each<Receipt>, Error> {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        {
+            let mut written = self.written.lock().unwrap();
+            let (file, keys) = &mut *written;
+            for request in &requests {
+                let Value::Int(value) = request.value else { panic!("{request:?}") };
+                // A key that it knows moves nothing again; each life of the process knows its own.
+                if keys.insert(request.set.key.clone().unwrap()) {
+                    writeln!(file, "{value}").unwrap();
+                }
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        self.car.set(requests).await
+    }
+
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, Error> {
+        self.car.subscribe(subscribe).await
+    }
+}
+
+/// Asks the seat to move, again and again, and says what became of it.
+async fn ask(client: Client, numbers: Arc<AtomicI64>) {
+    let seat = client.catalogue().resolve(SEAT).unwrap();
+    loop {
+        let value = numbers.fetch_add(1, Ordering::Relaxed);
+        let request = Request::new(seat, Value::Int(value)).with(Set::within(Duration::from_secs(60)));
+        if let Ok(receipt) = client.set_queued(&request, Priority::Normal) {
+            tokio::spawn(async move {
+                let outcome = receipt.outcome().await;
+                let word = format!("{outcome:?}");
+                let word = word.split(|c: char| !c.is_alphabetic()).next().unwrap().to_owned();
+                writeln!(std::io::stdout(), "asked {value} {word}").unwrap();
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
 }
 
 async fn put(place: &Path, last: bool) {
@@ -73,6 +149,8 @@ async fn put(place: &Path, last: bool) {
     let first = queue.next_number();
     let outbox = Outbox::new(queue, clock.clone());
     let delivered = outbox.clone();
+    // No value is given twice, in no life of the client.
+    let numbers = Arc::new(AtomicI64::new(i64::try_from(first << 16).unwrap()));
     tokio::spawn(async move {
         let connector = unix::connector(socket(&place_of_env()), &Limits::default());
         loop {
@@ -83,7 +161,9 @@ async fn put(place: &Path, last: bool) {
             let connected = Client::connect_with(connector.clone(), clock, options, delivered.clone()).await;
             if let Ok((client, driver)) = connected {
                 let running = spawn(driver).unwrap();
+                let asking = (!last).then(|| tokio::spawn(ask(client.clone(), numbers.clone())));
                 running.await.unwrap();
+                asking.inspect(|asking| asking.abort());
                 drop(client);
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -166,7 +246,17 @@ fn killed_processes_lose_and_double_nothing() {
     let _ = std::fs::remove_dir_all(&place);
     std::fs::create_dir_all(&place).unwrap();
     let mut chance = Chance::new(u64::from(std::process::id()));
-    let mut put = BTreeSet::new();
+    let (mut put, mut asked) = (BTreeSet::new(), BTreeMap::new());
+    let mut hear = |lines: Vec<String>, put: &mut BTreeSet<String>| {
+        for line in lines {
+            if let Some((_, text)) = line.split_once("put ") {
+                put.insert(text.to_owned());
+            } else if let Some((_, text)) = line.split_once("asked ") {
+                let (value, outcome) = text.split_once(' ').unwrap();
+                asked.insert(value.to_owned(), outcome.to_owned());
+            }
+        }
+    };
     let mut gateway = Process::start("gateway", &place);
     let (mut gateways, mut clients) = (0, 0);
     let mut client = Process::start("client", &place);
@@ -178,14 +268,12 @@ fn killed_processes_lose_and_double_nothing() {
             gateway = Process::start("gateway", &place);
         } else {
             clients += 1;
-            let lines = client.kill();
-            put.extend(lines.iter().filter_map(|line| Some(line.split_once("put ")?.1.to_owned())));
+            hear(client.kill(), &mut put);
             client = Process::start("client", &place);
         }
     }
     // The first put may still be on its way: then this life has put nothing.
-    let lines = client.kill();
-    put.extend(lines.iter().filter_map(|line| Some(line.split_once("put ")?.1.to_owned())));
+    hear(client.kill(), &mut put);
     let client = Process::start("last", &place);
     client.wait_for("empty");
     drop(client.child.wait_with_output());
@@ -199,6 +287,23 @@ fn killed_processes_lose_and_double_nothing() {
     let doubled: Vec<_> = stored.iter().filter(|(_, count)| **count > 1).collect();
     // Of each life of the client, one may be there whose put never returned, or whose line was not printed.
     let unknown = stored.keys().filter(|text| !put.contains(*text)).count();
+    let mut moved = BTreeMap::<String, u32>::new();
+    for line in std::fs::read_to_string(place.join("moved")).unwrap().lines() {
+        *moved.entry(line.to_owned()).or_default() += 1;
+    }
+    let count = |word: &str| asked.values().filter(|outcome| *outcome == word).count();
+    println!(
+        "{} requests have moved something; {} are known as confirmed, {} in doubt",
+        moved.len(),
+        count("Confirmed"),
+        count("InDoubt")
+    );
+    let twice: Vec<_> = moved.iter().filter(|(_, times)| **times > 1).collect();
+    assert!(twice.is_empty(), "moved twice: {twice:?}");
+    let confirmed = asked.iter().filter(|(_, outcome)| *outcome == "Confirmed");
+    let never: Vec<_> = confirmed.filter(|(value, _)| !moved.contains_key(*value)).collect();
+    assert!(never.is_empty(), "confirmed, and never moved: {never:?}");
+    assert!(moved.len() > 50, "only {} have moved", moved.len());
     println!(
         "{} notes put, {} stored, {gateways} gateways and {clients} clients killed",
         put.len(),

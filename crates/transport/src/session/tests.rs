@@ -293,7 +293,7 @@ fn a_set_has_receipts_that_settle_later_and_once() {
     let seat = pair.ids(&["Vehicle.Cabin.Seat.Heating"])[0];
     let key = Key::new("order 7").unwrap();
     let wish = Request::new(seat, 60).with(Set::within(5 * SECOND).keyed(key.clone()));
-    let requests = [wish.clone(), wish.clone(), wish.clone(), wish];
+    let requests = [wish.clone(), wish.clone(), wish.clone(), wish.clone(), wish];
     let now = pair.now();
     let (asked, message) = pair.client.set(&requests, SECOND, now).unwrap();
     let (ticket, call) = pair.serve(message);
