@@ -129,7 +129,7 @@ async fn ask(client: Client, numbers: Arc<AtomicI64>) {
                 let outcome = receipt.outcome().await;
                 let word = format!("{outcome:?}");
                 let word = word.split(|c: char| !c.is_alphabetic()).next().unwrap().to_owned();
-                writeln!(std::io::stdout(), "asked {value} {word}").unwrap();
+                println!("asked {value} {word}");
             });
         }
         tokio::time::sleep(Duration::from_millis(3)).await;
@@ -163,7 +163,9 @@ async fn put(place: &Path, last: bool) {
                 let running = spawn(driver).unwrap();
                 let asking = (!last).then(|| tokio::spawn(ask(client.clone(), numbers.clone())));
                 running.await.unwrap();
-                asking.inspect(|asking| asking.abort());
+                if let Some(asking) = asking {
+                    asking.abort();
+                }
                 drop(client);
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

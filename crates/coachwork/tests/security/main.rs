@@ -9,7 +9,8 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
-    clippy::needless_pass_by_value
+    clippy::needless_pass_by_value,
+    clippy::print_stderr
 )]
 
 mod floods;

@@ -39,11 +39,13 @@ pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Ends the program when a test takes too long: one whose tasks spin or wait for ever would otherwise hang, and not fail.
-pub(crate) struct Deadline(#[expect(dead_code, reason = "dropped at the end of the test")] mpsc::Sender<()>);
+pub(crate) struct Deadline(
+    #[expect(dead_code, reason = "dropped at the end of the test")] mpsc::SyncSender<()>,
+);
 
 impl Deadline {
     fn begin() -> Self {
-        let (sender, ended) = mpsc::channel::<()>();
+        let (sender, ended) = mpsc::sync_channel::<()>(0);
         let test = std::thread::current().name().unwrap_or("a test").to_owned();
         std::thread::spawn(move || {
             if ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
