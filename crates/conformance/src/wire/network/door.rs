@@ -12,14 +12,14 @@ use coachwork_transport::{Arrival, CloseReason, Connection, Connector, Listener,
 
 use super::{Net, State};
 
-/// The listener of a [`Network`]. When it is dropped, connections are refused until there is another.
+/// The listener of a [`Network`](super::Network). When it is dropped, connections are refused until there is another.
 pub struct NetworkListener {
     net: Arc<Net>,
     name: Arc<str>,
     number: u64,
 }
 
-/// A way to whoever listens at a [`Network`].
+/// A way to whoever listens at a [`Network`](super::Network).
 #[derive(Clone)]
 pub struct NetworkConnector(Arc<Net>, Arc<str>);
 

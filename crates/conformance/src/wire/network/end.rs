@@ -18,7 +18,7 @@ use coachwork_vehicle::{Monotonic, Sleep};
 use super::weather::Chance;
 use super::{Net, State, lock};
 
-/// One end of a connection through a [`Network`].
+/// One end of a connection through a [`Network`](super::Network).
 pub struct End {
     net: Arc<Net>,
     link: Arc<Mutex<Link>>,
