@@ -28,6 +28,7 @@ pub mod recording;
 pub mod serve_config;
 pub mod session_bytes;
 pub mod simulator_actions;
+mod slow_viss;
 pub mod status_list;
 pub mod store_load;
 pub mod token_verify;

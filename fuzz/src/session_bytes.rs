@@ -1,8 +1,8 @@
 //! Bytes from a peer become frames, requests and answers. The first byte chooses the dialect, each line after it is a message.
 //!
-//! *Oracle:* however the bytes are cut, the frames are the same; a request that is read is written and read again the same; and whatever
-//! the server's session says, the client's session can read.
-//! *Next:* `coachwork_transport` (`ServerSession`, `ClientSession`, `Framed`).
+//! *Oracle:* however the bytes are cut, the frames are the same; a request that is read is written and read again the same; whatever
+//! the server's session says, the client's session can read; and whatever either takes has the shape that a slow reading finds.
+//! *Next:* `slow_viss.rs` (that reading), `coachwork_transport` (`ServerSession`, `ClientSession`, `Framed`).
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use coachwork_transport::viss::{
     Answer, Call, Capabilities, Dialect, EncodedEvent, EncodedMetadata, Request, Target, WireValue,
 };
 use coachwork_transport::{
-    ClientSession, ConnectionExt, Framed, Info, Limits, Message, Moment, Received, ServerSession,
+    Arrived, ClientSession, ConnectionExt, Framed, Info, Limits, Message, Moment, Received, ServerSession,
     TransportError,
 };
 use coachwork_vehicle::{
@@ -23,6 +23,8 @@ use coachwork_vehicle::{
     Value,
 };
 use futures::io::{AsyncRead, AsyncWrite};
+
+use crate::slow_viss;
 
 const NOW: Moment = Moment { time: Timestamp::EPOCH, monotonic: Monotonic::from_nanoseconds(0) };
 
@@ -57,6 +59,8 @@ static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| {
 pub struct Seen {
     /// Requests that were read.
     pub requests: usize,
+    /// Messages that the client's session understood as they came.
+    pub arrived: usize,
     /// Messages that the server's session gave.
     pub replies: usize,
     /// Frames.
@@ -79,9 +83,16 @@ fn look(data: &[u8]) -> Seen {
     for (place, line) in messages.split(|&byte| byte == b'\n').enumerate() {
         let message = Message::Text(line.to_vec().into());
         // What a peer may send to the other end must not harm it either.
-        let _ = client.receive(&message, NOW);
+        let arrived = client.receive(&message, NOW);
+        if let Ok(Arrived::Answer { answer: Ok(_), .. } | Arrived::Event { .. } | Arrived::Receipt { .. }) =
+            &arrived
+        {
+            seen.arrived += 1;
+            assert_eq!(slow_viss::reply(line), Ok(()), "{arrived:?}");
+        }
         if let Ok(request) = Request::decode(&message, dialect, &limits) {
             seen.requests += 1;
+            assert_eq!(slow_viss::request(line, &request.id), Ok(()), "{request:?}");
             let again = Message::Text(request.encode(dialect));
             let again = Request::decode(&again, dialect, &limits);
             assert!(again.as_ref().is_ok_and(|again| *again == request), "{request:?} became {again:?}");
@@ -272,10 +283,12 @@ mod tests {
     #[test]
     fn the_input_is_used() {
         let one = look(b"0{\"action\":\"get\",\"path\":\"Vehicle.Speed\",\"requestId\":\"1\"}");
-        assert_eq!(one, Seen { requests: 1, replies: 1, frames: 0 });
+        assert_eq!(one, Seen { requests: 1, replies: 1, ..Seen::default() });
         let set = look(b"0{\"action\":\"set\",\"path\":\"Vehicle.Goal\",\"value\":{\"Way\":[{\"X\":\"1\"}]},\"requestId\":\"1\"}");
-        assert_eq!(set, Seen { requests: 1, replies: 1, frames: 0 });
-        assert_eq!(look(b"0\nnoise"), Seen { requests: 0, replies: 2, frames: 0 });
-        assert_eq!(look(b"\0\0\0\x01\x01x"), Seen { requests: 0, replies: 1, frames: 1 });
+        assert_eq!(set, Seen { requests: 1, replies: 1, ..Seen::default() });
+        let answer = look(b"2{\"action\":\"set\",\"requestId\":\"3\",\"ts\":\"2024-01-01T00:00:00Z\"}");
+        assert_eq!(answer, Seen { arrived: 1, replies: 1, ..Seen::default() });
+        assert_eq!(look(b"0\nnoise"), Seen { replies: 2, ..Seen::default() });
+        assert_eq!(look(b"\0\0\0\x01\x01x"), Seen { replies: 1, frames: 1, ..Seen::default() });
     }
 }

@@ -1,6 +1,6 @@
 //! A text becomes the filter of a request, and numbers after it pass through it.
 //!
-//! *Oracle:* a request that is read is written and read again the same, in either dialect; a period of history is what a reader written
+//! *Oracle:* a request that is read has the shape that a slow reading finds, is written and read again the same, in either dialect; a period of history is what a reader written
 //! anew makes of it; and what a range or a change lets through is what a model written anew does.
 //! *Next:* `coachwork_transport::viss` (`Request`, `Standard`, `Trigger`).
 
@@ -10,6 +10,8 @@ use std::time::Duration;
 use coachwork_transport::viss::{Call, Dialect, Operator, Request, Standard, Trigger, Wanted};
 use coachwork_transport::{Limits, Message};
 use coachwork_vehicle::{Catalogue, DataType, Datapoint, Entry, Facts, SignalId, Timestamp, Value};
+
+use crate::slow_viss;
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     Catalogue::new([Entry::sensor("Vehicle.Speed", DataType::DOUBLE)], Facts::default()).expect("a catalogue")
@@ -46,8 +48,11 @@ fn look(data: &[u8]) -> Seen {
                 r#"{{"action":"{action}","path":"Vehicle.Speed","requestId":"1","filter":{filter}}}"#
             );
             let limits = Limits::default();
-            let Ok(request) = Request::decode(&Message::text(text), dialect, &limits) else { continue };
+            let Ok(request) = Request::decode(&Message::text(text.clone()), dialect, &limits) else {
+                continue;
+            };
             seen.requests += 1;
+            assert_eq!(slow_viss::request(text.as_bytes(), &request.id), Ok(()), "{request:?}");
             let again = Request::decode(&Message::Text(request.encode(dialect)), dialect, &limits);
             assert!(again.as_ref().is_ok_and(|again| *again == request), "{request:?} became {again:?}");
             match &request.call {

@@ -19,8 +19,8 @@ use crate::delivery::Delivery;
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::viss::{
-    Call, Dialect, Form, Group, Metadata, Operator, RawReceipt, RawReply, Request, SetItem, Standard,
-    SubscriptionId, Target, Text, Wanted, WireValue, protocol,
+    Call, Dialect, Form, Group, Metadata, Operator, Outline, RawReceipt, RawReply, Request, SetItem,
+    Standard, SubscriptionId, Target, Text, Wanted, WireValue, protocol,
 };
 
 /// The client's side of one connection.
@@ -128,6 +128,19 @@ enum Kind {
     Subscribe,
     Unsubscribe,
     Deliver,
+}
+
+impl Kind {
+    /// What the request asks, by its name in VISS.
+    fn action(&self) -> &'static str {
+        match self {
+            Self::Get(_) | Self::Metadata { .. } => "get",
+            Self::Set { .. } => "set",
+            Self::Subscribe => "subscribe",
+            Self::Unsubscribe => "unsubscribe",
+            Self::Deliver => "deliver",
+        }
+    }
 }
 
 impl ClientSession {
@@ -356,8 +369,13 @@ impl ClientSession {
     ///
     /// # Errors
     /// [`ErrorKind::Protocol`] or [`ErrorKind::Limit`] where it cannot be read: the session goes on, but the peer is not what it should be.
+    /// Where it can still be told which request it answers, that request alone is settled with the error; but for a subscribe, whose
+    /// subscription nobody could end.
     pub fn receive(&mut self, message: &Message, now: Moment) -> Result<Arrived, Error> {
-        let reply = RawReply::read(message, self.limits.depth)?;
+        let reply = match RawReply::read(message, self.limits.depth) {
+            Ok(reply) => reply,
+            Err(error) => return self.unreadable(message, error),
+        };
         match reply.action.as_ref().map(|action| action.0.as_ref()) {
             Some("subscription") => self.event(reply, now),
             Some("receipt") => self.receipt(reply),
@@ -367,6 +385,20 @@ impl ClientSession {
                 Ok(Arrived::CatalogueChanged { revision })
             }
             _ => self.answer(reply, now),
+        }
+    }
+
+    fn unreadable(&mut self, message: &Message, error: Error) -> Result<Arrived, Error> {
+        let outline = Outline::of(message.data());
+        let ticket = outline.id.and_then(|id| id.parse().ok()).map(Ticket);
+        let said = |action: &str| outline.action.as_ref().is_none_or(|said| *said == action);
+        let answers = |open: &Open| !matches!(open.kind, Kind::Subscribe) && said(open.kind.action());
+        match ticket.filter(|ticket| self.open.get(ticket).is_some_and(answers)) {
+            Some(ticket) => {
+                self.cancel(ticket);
+                Ok(Arrived::Answer { ticket, answer: Err(error) })
+            }
+            None => Err(error),
         }
     }
 
@@ -466,7 +498,8 @@ impl ClientSession {
             Kind::Metadata { root } => {
                 let tree = reply.metadata.ok_or_else(|| lacks("metadata"))?;
                 let revision = reply.revision.and_then(|revision| revision.0.parse().ok());
-                Ok(Reply::Metadata(Metadata::read(tree, reply.types, reply.facts.as_ref(), revision, &root)))
+                let metadata = Metadata::read(tree, reply.types, reply.facts.as_ref(), revision, &root);
+                metadata.map(Reply::Metadata)
             }
             Kind::Set { items } => {
                 let Some(receipts) = reply.receipts else {
@@ -558,10 +591,9 @@ impl ClientSession {
     }
 
     fn receipt(&mut self, reply: RawReply<'_>) -> Result<Arrived, Error> {
-        let number = |text: Option<Text<'_>>| text.and_then(|text| text.0.parse::<u64>().ok());
-        let ticket =
-            number(reply.request_id).map(Ticket).ok_or_else(|| protocol("a receipt without requestId"))?;
-        let index = number(reply.index).and_then(|index| usize::try_from(index).ok());
+        let ticket = reply.request_id.and_then(|id| id.0.parse().ok()).map(Ticket);
+        let ticket = ticket.ok_or_else(|| protocol("a receipt without requestId"))?;
+        let index = reply.index.and_then(|index| index.0.parse::<usize>().ok());
         let index = index.ok_or_else(|| protocol("a receipt without index"))?;
         let stage = reply.receipt.ok_or_else(|| protocol("a receipt that says nothing"))?.stage()?;
         let Stage::Settled(outcome) = stage else { return Err(protocol("a receipt that is not settled")) };

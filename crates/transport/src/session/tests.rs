@@ -695,7 +695,7 @@ fn answers_look_as_each_dialect_has_them() {
             "[",
             &one,
             format!(
-                r#"{{"error":{{"number":"400","reason":"bad_request","description":"not a request: EOF while parsing a list at line 1 column 1"}},{ts}"#
+                r#"{{"error":{{"number":"400","reason":"bad_request","description":"not a request: invalid type: sequence, expected an object at line 1 column 0"}},{ts}"#
             ),
         ),
     ] {

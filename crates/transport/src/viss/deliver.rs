@@ -7,6 +7,7 @@ use coachwork_vehicle::Error;
 use serde::Deserialize;
 
 use super::json::Json;
+use super::object::object;
 use super::request::{at_most, invalid};
 use super::token;
 use super::value::Text;
@@ -14,6 +15,7 @@ use crate::delivery::{Delivery, Lane, Note, Origin};
 use crate::limits::Limits;
 
 #[derive(Deserialize)]
+#[serde(remote = "Self", expecting = "an object")]
 pub(super) struct RawNote<'a> {
     #[serde(borrow)]
     number: Text<'a>,
@@ -24,6 +26,8 @@ pub(super) struct RawNote<'a> {
     #[serde(borrow)]
     payload: Text<'a>,
 }
+
+object!(RawNote);
 
 impl Delivery {
     pub(super) fn write(&self, json: &mut Json) {

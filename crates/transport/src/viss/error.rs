@@ -8,11 +8,12 @@ use serde::Deserialize;
 
 use super::dialect::{Dialect, Form};
 use super::json::Json;
+use super::object::object;
 use super::value::Text;
 
 /// An error of a message. The texts of both dialects are read, whichever the peer speaks.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, remote = "Self", expecting = "an object")]
 pub(crate) struct RawError<'a> {
     #[serde(borrow)]
     number: Option<Text<'a>>,
@@ -25,6 +26,8 @@ pub(crate) struct RawError<'a> {
     #[serde(borrow)]
     path: Option<Text<'a>>,
 }
+
+object!(RawError);
 
 /// The kinds by their names on the wire.
 const KINDS: [(&str, ErrorKind); 14] = [

@@ -6,14 +6,13 @@
 use std::time::Duration;
 
 use coachwork_vehicle::{Error, ErrorKind};
-use serde_json::Value as Tree;
 
 use super::dialect::Dialect;
 use super::json::Json;
 use super::period;
 use super::request::{at_most, invalid};
 use super::trigger::{Operator, Standard, number};
-use super::value::scalar_text;
+use super::value::{RawValue, scalar_text};
 use crate::limits::Limits;
 
 /// What version 2 calls the dynamic metadata that says what a server can do.
@@ -46,18 +45,17 @@ impl Filters {
     }
 }
 
-pub(crate) fn read(filter: &Tree, limits: &Limits) -> Result<Filters, Error> {
+pub(crate) fn read(filter: &RawValue<'_>, limits: &Limits) -> Result<Filters, Error> {
     let list = match filter {
-        Tree::Array(list) if (1..=2).contains(&list.len()) => list.as_slice(),
-        Tree::Array(_) => return Err(invalid("a filter is an object, or an array of one or two")),
+        RawValue::Array(list) if (1..=2).contains(&list.len()) => list.as_slice(),
+        RawValue::Array(_) => return Err(invalid("a filter is an object, or an array of one or two")),
         one => std::slice::from_ref(one),
     };
     let mut filters = Filters::default();
     for filter in list {
-        let variant = filter.get("variant").or_else(|| filter.get("type")).and_then(Tree::as_str);
+        let variant = member(filter, &["variant", "type"])?.and_then(as_text);
         let variant = variant.ok_or_else(|| invalid("a filter without a variant"))?;
-        let nothing = Tree::Null;
-        let parameter = filter.get("parameter").unwrap_or(&nothing);
+        let parameter = member(filter, &["parameter"])?.unwrap_or(&RawValue::Null);
         let twice = match variant {
             "paths" => filters.paths.replace(paths(parameter, limits)?).is_some(),
             "metadata" | "static-metadata" => filters.metadata.replace(generations(parameter)?).is_some(),
@@ -170,29 +168,29 @@ fn only(place: &mut Standard, filter: Standard) -> bool {
     std::mem::replace(place, filter) != Standard::None
 }
 
-fn paths(parameter: &Tree, limits: &Limits) -> Result<Vec<String>, Error> {
+fn paths(parameter: &RawValue<'_>, limits: &Limits) -> Result<Vec<String>, Error> {
     let wrong = || invalid("the parameter of a paths filter is an array of paths");
     let list = match parameter {
-        Tree::Array(list) => list.as_slice(),
-        one @ Tree::String(_) => std::slice::from_ref(one),
+        RawValue::Array(list) => list.as_slice(),
+        one @ RawValue::Scalar(_) => std::slice::from_ref(one),
         _ => return Err(wrong()),
     };
     at_most(list.len(), limits.paths, "paths")?;
-    list.iter().map(|path| path.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
+    list.iter().map(|path| as_text(path).map(str::to_owned).ok_or_else(wrong)).collect()
 }
 
 /// Version 2 has an empty parameter here, and other clients write none or `static`.
-fn generations(parameter: &Tree) -> Result<u32, Error> {
+fn generations(parameter: &RawValue<'_>) -> Result<u32, Error> {
     let generations = match parameter {
-        Tree::Null => Some(0),
-        Tree::String(text) if text.is_empty() || text == "static" => Some(0),
-        Tree::String(text) => text.parse().ok(),
+        RawValue::Null => Some(0),
+        RawValue::Scalar(text) if text.0.is_empty() || text.0 == "static" => Some(0),
+        RawValue::Scalar(text) => text.0.parse().ok(),
         _ => None,
     };
     generations.ok_or_else(|| invalid("the parameter of a metadata filter is a number of generations"))
 }
 
-fn timebased(parameter: &Tree) -> Result<Standard, Error> {
+fn timebased(parameter: &RawValue<'_>) -> Result<Standard, Error> {
     let period = text(parameter, "period")?;
     let period: u64 = period.parse().map_err(|_| invalid("a period is a whole number of milliseconds"))?;
     if period == 0 {
@@ -201,37 +199,37 @@ fn timebased(parameter: &Tree) -> Result<Standard, Error> {
     Ok(Standard::Timebased(Duration::from_millis(period)))
 }
 
-fn change(parameter: &Tree) -> Result<Standard, Error> {
+fn change(parameter: &RawValue<'_>) -> Result<Standard, Error> {
     let diff = text(parameter, "diff")?;
     let diff = number(diff).ok_or_else(|| invalid("a diff is a number"))?;
     Ok(Standard::Change { operator: operator(parameter, &["logic-op"])?, diff })
 }
 
-fn range(parameter: &Tree) -> Result<Standard, Error> {
+fn range(parameter: &RawValue<'_>) -> Result<Standard, Error> {
     let list = match parameter {
-        Tree::Array(list) if (1..=2).contains(&list.len()) => list.as_slice(),
-        Tree::Array(_) => return Err(invalid("a range has one or two bounds")),
+        RawValue::Array(list) if (1..=2).contains(&list.len()) => list.as_slice(),
+        RawValue::Array(_) => return Err(invalid("a range has one or two bounds")),
         one => std::slice::from_ref(one),
     };
     let (mut bounds, mut any) = (Vec::new(), false);
     for bound in list {
         let boundary = number(text(bound, "boundary")?).ok_or_else(|| invalid("a boundary is a number"))?;
         bounds.push((operator(bound, &["logic-op", "boundary-op"])?, boundary));
-        match bound.get("combination-op").and_then(Tree::as_str) {
-            None | Some("AND") => {}
-            Some("OR") => any = true,
+        match member(bound, &["combination-op"])?.map(as_text) {
+            None | Some(Some("AND")) => {}
+            Some(Some("OR")) => any = true,
             Some(_) => return Err(invalid("a combination is AND or OR")),
         }
     }
     Ok(Standard::Range { any: any && bounds.len() > 1, bounds })
 }
 
-fn history(parameter: &Tree) -> Result<Duration, Error> {
-    period::read(parameter.as_str().ok_or_else(|| invalid("the parameter of a history filter is a text"))?)
+fn history(parameter: &RawValue<'_>) -> Result<Duration, Error> {
+    period::read(as_text(parameter).ok_or_else(|| invalid("the parameter of a history filter is a text"))?)
 }
 
-fn capabilities(parameter: &Tree) -> Result<bool, Error> {
-    match parameter.as_str() {
+fn capabilities(parameter: &RawValue<'_>) -> Result<bool, Error> {
+    match as_text(parameter) {
         Some(CAPABILITIES) => Ok(true),
         Some(_) => {
             Err(Error::new(ErrorKind::Unsupported, "no dynamic metadata here but server_capabilities"))
@@ -241,12 +239,37 @@ fn capabilities(parameter: &Tree) -> Result<bool, Error> {
 }
 
 /// The comparison under the first of the keys that is there: version 2 has a word of its own for a range.
-fn operator(parameter: &Tree, keys: &[&str]) -> Result<Operator, Error> {
-    let name = keys.iter().find_map(|key| parameter.get(key)?.as_str());
+fn operator(parameter: &RawValue<'_>, keys: &[&str]) -> Result<Operator, Error> {
+    let name = member(parameter, keys)?.and_then(as_text);
     Operator::of_name(name.ok_or_else(|| invalid("a filter without logic-op"))?)
         .ok_or_else(|| invalid("a logic-op is eq, ne, gt, gte, lt or lte"))
 }
 
-fn text<'t>(parameter: &'t Tree, key: &str) -> Result<&'t str, Error> {
-    parameter.get(key).and_then(Tree::as_str).ok_or_else(|| invalid(format!("a filter without {key}")))
+fn text<'t>(parameter: &'t RawValue<'_>, key: &str) -> Result<&'t str, Error> {
+    let text = member(parameter, &[key])?.and_then(as_text);
+    text.ok_or_else(|| invalid(format!("a filter without {key}")))
+}
+
+/// The member under the first of these keys that is there; one that is null is as good as none. Nothing is a member of what is no object.
+///
+/// # Errors
+/// Where it is there twice.
+fn member<'t, 'a>(of: &'t RawValue<'a>, keys: &[&str]) -> Result<Option<&'t RawValue<'a>>, Error> {
+    let RawValue::Struct(members) = of else { return Ok(None) };
+    for &key in keys {
+        let mut named = members.iter().filter(|(name, value)| name.0 == key && *value != RawValue::Null);
+        match (named.next(), named.next()) {
+            (None, _) => {}
+            (Some((_, value)), None) => return Ok(Some(value)),
+            (Some(_), Some(_)) => return Err(invalid(format!("a filter with two members {key}"))),
+        }
+    }
+    Ok(None)
+}
+
+fn as_text<'t>(value: &'t RawValue<'_>) -> Option<&'t str> {
+    match value {
+        RawValue::Scalar(text) => Some(&text.0),
+        _ => None,
+    }
 }

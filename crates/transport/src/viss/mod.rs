@@ -12,6 +12,8 @@ mod event;
 mod filter;
 mod json;
 mod metadata;
+mod object;
+mod outline;
 mod period;
 mod point;
 mod reply;
@@ -32,6 +34,7 @@ pub use trigger::{Operator, Standard, Trigger};
 pub use value::WireValue;
 
 pub(crate) use answer::Envelope;
+pub(crate) use outline::Outline;
 pub(crate) use reply::{RawReceipt, RawReply, protocol};
 pub(crate) use request::at_most;
 pub(crate) use value::Text;

@@ -9,12 +9,14 @@ use serde::Deserialize;
 use super::dialect::Form;
 use super::error::{RawError, write_error};
 use super::json::Json;
+use super::object::object;
 use super::value::{RawValue, Text, write_value};
 
 /// What stands in VISS in place of a value that there is not.
 pub(crate) const NO_VALUE: &str = "viss-inline:Data-not-available";
 
 #[derive(Debug, Deserialize)]
+#[serde(remote = "Self", expecting = "an object")]
 pub(crate) struct RawItem<'a> {
     #[serde(borrow)]
     pub(crate) path: Text<'a>,
@@ -25,6 +27,7 @@ pub(crate) struct RawItem<'a> {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(remote = "Self", expecting = "an object")]
 pub(crate) struct RawPoint<'a> {
     #[serde(borrow)]
     value: Option<RawValue<'a>>,
@@ -37,6 +40,8 @@ pub(crate) struct RawPoint<'a> {
     #[serde(borrow)]
     text: Option<Text<'a>>,
 }
+
+object!(RawItem, RawPoint);
 
 /// A member that is an object, or an array of such.
 #[derive(Debug)]

@@ -9,19 +9,20 @@ use serde::Deserialize;
 use super::error::RawError;
 use super::json::checked;
 use super::metadata::{METADATA_DEPTH, RawFacts, RawPermission, RawTree};
+use super::object::object;
 use super::point::{OneOrMany, RawItem, read_reason};
-use super::value::Text;
+use super::value::{Id, Text};
 use crate::message::Message;
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self", expecting = "an object")]
 pub(crate) struct RawReply<'a> {
     #[serde(borrow)]
     pub(crate) action: Option<Text<'a>>,
     #[serde(borrow)]
-    pub(crate) request_id: Option<Text<'a>>,
+    pub(crate) request_id: Option<Id<'a>>,
     #[serde(borrow)]
-    pub(crate) subscription_id: Option<Text<'a>>,
+    pub(crate) subscription_id: Option<Id<'a>>,
     #[serde(borrow)]
     pub(crate) data: Option<OneOrMany<RawItem<'a>>>,
     #[serde(borrow)]
@@ -57,6 +58,7 @@ pub(crate) struct RawReply<'a> {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(remote = "Self", expecting = "an object")]
 pub(crate) struct RawReceipt<'a> {
     #[serde(borrow)]
     stage: Text<'a>,
@@ -71,6 +73,7 @@ pub(crate) struct RawReceipt<'a> {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(remote = "Self", expecting = "an object")]
 pub(crate) struct RawRefused<'a> {
     #[serde(borrow)]
     pub(crate) path: Text<'a>,
@@ -79,6 +82,7 @@ pub(crate) struct RawRefused<'a> {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(remote = "Self", expecting = "an object")]
 pub(crate) struct RawAccess<'a> {
     #[serde(borrow)]
     pub(crate) path: Text<'a>,
@@ -87,12 +91,15 @@ pub(crate) struct RawAccess<'a> {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(remote = "Self", expecting = "an object")]
 pub(crate) struct RawEnded<'a> {
     #[serde(borrow)]
     reason: Option<Text<'a>>,
     #[serde(borrow)]
     text: Option<Text<'a>>,
 }
+
+object!(RawReply, RawReceipt, RawRefused, RawAccess, RawEnded);
 
 impl<'a> RawReply<'a> {
     pub(crate) fn read(message: &'a Message, depth: usize) -> Result<Self, Error> {

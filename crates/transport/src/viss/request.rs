@@ -5,6 +5,7 @@
 
 mod read;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +15,15 @@ use coachwork_vehicle::{
     Catalogue, Credential, Error, ErrorKind, Filter, Key, Overflow, Set, SignalId, Subscribe,
 };
 
-use self::read::{Outline, RawRequest};
+use self::read::RawRequest;
 use super::dialect::Dialect;
 use super::filter::{self, Filters};
 use super::json::{Json, checked};
+use super::outline::Outline;
 use super::target::Target;
 use super::token;
 use super::trigger::{Standard, Trigger};
-use super::value::{Text, WireValue};
+use super::value::WireValue;
 use crate::delivery::Delivery;
 use crate::limits::Limits;
 use crate::message::Message;
@@ -137,7 +139,8 @@ pub struct Resolved {
     pub refused: Vec<(String, Error)>,
 }
 
-/// Why a message is no request, with what could be read of it for the answer.
+/// Why a message is no request, with what could be read of it for the answer: of a message of JSON that is an object, whatever stands before
+/// its fault and what follows a fault that is none of JSON.
 #[derive(Clone, Debug)]
 pub struct BadRequest {
     /// Its id.
@@ -154,22 +157,18 @@ impl Request {
     /// # Errors
     /// [`BadRequest`] where it is too deep, no JSON object of UTF-8 text, lacks or repeats a member, or a member says what it cannot.
     pub fn decode(message: &Message, dialect: Dialect, limits: &Limits) -> Result<Self, BadRequest> {
-        let unread = |error| BadRequest { id: None, action: None, error };
         let Message::Text(data) = message else {
-            return Err(unread(Error::new(
-                ErrorKind::Unsupported,
-                "a binary message, where JSON in text is spoken",
-            )));
+            let error = Error::new(ErrorKind::Unsupported, "a binary message, where JSON in text is spoken");
+            return Err(BadRequest { id: None, action: None, error });
         };
-        let text = checked(data, limits.depth).map_err(unread)?;
-        let raw = serde_json::from_str::<RawRequest<'_>>(text);
-        let parsed = raw
-            .map_err(|why| invalid(format!("not a request: {why}")))
-            .and_then(|raw| raw.read(dialect, limits));
-        parsed.map_err(|error| {
-            let outline = serde_json::from_str::<Outline<'_>>(text).unwrap_or_default();
-            let id = outline.request_id.map(|text| text.0.into_owned()).filter(|text| text.len() <= MAX_ID);
-            let known = |name: Text<'_>| ACTIONS.into_iter().find(|known| *known == name.0);
+        let raw = checked(data, limits.depth).and_then(|text| {
+            serde_json::from_str::<RawRequest<'_>>(text)
+                .map_err(|why| invalid(format!("not a request: {why}")))
+        });
+        raw.and_then(|raw| raw.read(dialect, limits)).map_err(|error| {
+            let outline = Outline::of(data);
+            let id = outline.id.filter(|id| !id.is_empty() && id.len() <= MAX_ID).map(Cow::into_owned);
+            let known = |name: Cow<'_, str>| ACTIONS.into_iter().find(|known| **known == name);
             BadRequest { id, action: outline.action.and_then(known), error }
         })
     }
@@ -383,7 +382,7 @@ pub(crate) fn at_most(count: usize, limit: usize, what: &str) -> Result<(), Erro
     Ok(())
 }
 
-pub(crate) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Invalid, message)
 }
 
@@ -404,5 +403,7 @@ impl fmt::Debug for Request {
     }
 }
 
+#[cfg(test)]
+mod strict_tests;
 #[cfg(test)]
 mod tests;

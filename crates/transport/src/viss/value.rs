@@ -85,6 +85,11 @@ const MAX_DEFAULTS: usize = 65_536;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
+/// The name of a request or a subscription: a text, or a whole number that is one to whoever wrote it. It is said again just so, which no other
+/// number could promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Id<'a>(pub(crate) Cow<'a, str>);
+
 /// A value of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RawValue<'a> {
@@ -302,6 +307,38 @@ fn integer_error(error: &std::num::ParseIntError, wrong: impl Fn() -> Error, sca
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Id<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IdVisitor)
+    }
+}
+
+struct IdVisitor;
+
+impl<'de> Visitor<'de> for IdVisitor {
+    type Value = Id<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Id<'de>, E> {
+        Ok(Id(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Id<'de>, E> {
+        Ok(Id(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Id<'de>, E> {
+        Ok(Id(Cow::Owned(value.to_string())))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Id<'de>, E> {
+        Ok(Id(Cow::Owned(value.to_string())))
     }
 }
 

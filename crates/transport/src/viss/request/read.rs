@@ -14,27 +14,29 @@ use crate::limits::Limits;
 use crate::viss::deliver::RawNote;
 use crate::viss::dialect::Dialect;
 use crate::viss::filter::{self, Filters};
+use crate::viss::object::object;
 use crate::viss::target::Target;
 use crate::viss::token;
 use crate::viss::trigger::{Standard, number};
-use crate::viss::value::{RawValue, Text};
+use crate::viss::value::{Id, RawValue, Text};
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self", expecting = "an object")]
 pub(super) struct RawRequest<'a> {
     #[serde(borrow)]
     action: Text<'a>,
     #[serde(borrow)]
-    request_id: Option<Text<'a>>,
+    request_id: Option<Id<'a>>,
     #[serde(borrow)]
     path: Option<Text<'a>>,
     #[serde(borrow)]
     value: Option<RawValue<'a>>,
-    filter: Option<serde_json::Value>,
+    #[serde(borrow)]
+    filter: Option<RawValue<'a>>,
     #[serde(borrow)]
     authorization: Option<Text<'a>>,
     #[serde(borrow)]
-    subscription_id: Option<Text<'a>>,
+    subscription_id: Option<Id<'a>>,
     #[serde(borrow)]
     data: Option<Vec<RawSetItem<'a>>>,
     #[serde(borrow)]
@@ -59,6 +61,7 @@ pub(super) struct RawRequest<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(remote = "Self", expecting = "an object")]
 struct RawSetItem<'a> {
     #[serde(borrow)]
     path: Text<'a>,
@@ -71,7 +74,7 @@ struct RawSetItem<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "Self", expecting = "an object")]
 struct RawGroup<'a> {
     #[serde(borrow)]
     paths: Vec<Text<'a>>,
@@ -85,15 +88,7 @@ struct RawGroup<'a> {
     range: Option<(Text<'a>, Text<'a>)>,
 }
 
-/// What is read of a message that is no request.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Outline<'a> {
-    #[serde(borrow)]
-    pub(super) action: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(super) request_id: Option<Text<'a>>,
-}
+object!(RawRequest, RawSetItem, RawGroup);
 
 impl RawRequest<'_> {
     pub(super) fn read(self, dialect: Dialect, limits: &Limits) -> Result<Request, Error> {
@@ -265,7 +260,7 @@ fn duration(text: &Text<'_>) -> Result<Duration, Error> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
-fn required(text: Option<Text<'_>>, member: &str) -> Result<String, Error> {
+fn required(text: Option<Id<'_>>, member: &str) -> Result<String, Error> {
     match text {
         Some(text) if text.0.len() > MAX_ID => {
             Err(invalid(format!("{member} is longer than {MAX_ID} bytes")))
