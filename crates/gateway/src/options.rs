@@ -32,6 +32,9 @@ pub struct Options {
     pub handshake_time: Duration,
     /// How long a peer may leave what waits for it unread before it is cut off. Default 30 seconds.
     pub write_time: Duration,
+    /// How long a message may take to arrive once it has begun, before whoever sends it is cut off; the time in which this gateway leaves it unread
+    /// does not count. Over a slow link it is what the largest message takes. Default 60 seconds.
+    pub message_time: Duration,
     /// How long a peer without subscriptions may be silent before it is cut off; and one that has some and speaks Coachwork's additional members,
     /// while nothing is sent to it either: such a client asks for a word well before that. Default 10 minutes.
     pub idle_time: Duration,
@@ -75,6 +78,7 @@ impl Default for Options {
             handshakes: 64,
             handshake_time: Duration::from_secs(10),
             write_time: Duration::from_secs(30),
+            message_time: Duration::from_secs(60),
             idle_time: Duration::from_secs(600),
             admissions: 1024,
             bytes_in: Some(16 * 1024 * 1024),

@@ -106,6 +106,8 @@ struct Peer {
     /// Since when something has waited for the peer to read.
     waiting_since: Option<Monotonic>,
     heard: Monotonic,
+    /// Since when a message has been arriving.
+    receiving_since: Option<Monotonic>,
     /// When something was written for it last.
     said: Monotonic,
     /// The view that was described to the peer last, until it has a newer catalogue.
@@ -149,6 +151,7 @@ impl Peer {
             events: VecDeque::new(),
             waiting_since: None,
             heard,
+            receiving_since: None,
             said: heard,
             described: None,
             over_at: None,
@@ -187,12 +190,17 @@ impl Peer {
         Poll::Pending
     }
 
-    /// Takes requests in, as long as their answers have room. Says whether there was one.
+    /// Takes requests in, as long as their answers have room. Says whether there was one, or one has begun.
     fn read(&mut self, now: Moment, cx: &mut Context<'_>) -> Result<bool, TransportError> {
         let mut read = false;
         while self.answers_bytes < ANSWERS && !self.incoming.is_spent() && !self.shared.drain.has_begun() {
-            let Poll::Ready(message) = self.connection.poll_recv(cx) else { break };
-            (read, self.heard) = (true, now.monotonic);
+            let Poll::Ready(message) = self.connection.poll_recv(cx) else {
+                let since = self.receiving_since;
+                self.receiving_since = self.connection.is_receiving().then(|| since.unwrap_or(now.monotonic));
+                // Where it has just begun, its time has.
+                return Ok(read || self.receiving_since.is_some() && since.is_none());
+            };
+            (read, self.heard, self.receiving_since) = (true, now.monotonic, None);
             let message = message?;
             self.tally.bytes_in += message.data().len() as u64;
             self.incoming.spend(message.data().len());
@@ -212,6 +220,8 @@ impl Peer {
                 }
             }
         }
+        // What is left unread is not late.
+        self.receiving_since = None;
         Ok(read)
     }
 
@@ -513,6 +523,13 @@ impl Peer {
         {
             return Some(End { reason: None, cut_off: true });
         }
+        if self
+            .receiving_since
+            .is_some_and(|since| now.monotonic.saturating_since(since) >= options.message_time)
+        {
+            let reason = CloseReason::new(CloseCode::Policy, "a message took too long to arrive");
+            return Some(End { reason: Some(reason), cut_off: true });
+        }
         if self.silent_since().is_some_and(|since| now.monotonic.saturating_since(since) >= options.idle_time)
         {
             let reason = CloseReason::new(CloseCode::Policy, "nothing was heard for too long");
@@ -537,9 +554,10 @@ impl Peer {
         let options = &self.shared.options;
         let unread = self.waiting_since.map(|since| since.saturating_add(options.write_time));
         let silent = self.silent_since().map(|since| since.saturating_add(options.idle_time));
+        let arriving = self.receiving_since.map(|since| since.saturating_add(options.message_time));
         let drain = self.shared.drain.until();
         let (read, told) = (self.incoming.free_at(), self.outgoing.free_at());
-        [self.session.next_deadline(), unread, silent, self.over_at, drain, read, told]
+        [self.session.next_deadline(), unread, arriving, silent, self.over_at, drain, read, told]
             .into_iter()
             .flatten()
             .min()

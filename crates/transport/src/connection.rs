@@ -37,6 +37,12 @@ pub trait Connection: Debug + Send {
     /// [`TransportError::Closed`] with the peer's reason after an orderly end; otherwise what broke the link.
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, TransportError>>;
 
+    /// Whether a part of a message has arrived and the rest has not, as far as [`poll_recv`](Self::poll_recv) has read: so that its caller
+    /// can give a message that was begun a time to be finished in. A transport whose messages arrive whole keeps to the default: never.
+    fn is_receiving(&self) -> bool {
+        false
+    }
+
     /// Ready when [`feed`](Self::feed) has room; writes what waits until then.
     ///
     /// # Errors
@@ -144,6 +150,10 @@ impl<C: Connection + ?Sized> Connection for Box<C> {
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, TransportError>> {
         (**self).poll_recv(cx)
+    }
+
+    fn is_receiving(&self) -> bool {
+        (**self).is_receiving()
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {

@@ -209,6 +209,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection for Framed<S> {
         })
     }
 
+    fn is_receiving(&self) -> bool {
+        self.reader.is_within_a_frame()
+    }
+
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         self.poll_write(cx, self.limits.write_buffer.saturating_sub(1))
     }

@@ -85,6 +85,11 @@ impl Reader {
         true
     }
 
+    /// Whether bytes have arrived of a message, or of what controls the connection, that was not taken.
+    pub(crate) fn is_within_an_item(&self) -> bool {
+        self.message.is_some() || self.partial.is_some() || self.start < self.end
+    }
+
     /// The next item; `None` when more bytes are needed.
     pub(crate) fn next(&mut self, limit: usize) -> Result<Option<Item>, Fault> {
         loop {

@@ -345,6 +345,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Connection for WebSocket<S> {
         }
     }
 
+    fn is_receiving(&self) -> bool {
+        self.reader.is_within_an_item()
+    }
+
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         if let Some(failed) = &self.failed {
             return Poll::Ready(Err(failed.clone()));

@@ -351,6 +351,7 @@ fn options(config: &Config) -> Options {
         handshakes,
         handshake_time,
         write_time,
+        message_time,
         idle_time,
         admissions,
         bytes_in,
@@ -383,6 +384,7 @@ fn options(config: &Config) -> Options {
     for (option, said) in [
         (&mut options.handshake_time, handshake_time),
         (&mut options.write_time, write_time),
+        (&mut options.message_time, message_time),
         (&mut options.idle_time, idle_time),
         (&mut options.limits.request_time, request_time),
     ] {

@@ -114,6 +114,10 @@ impl Connection for Wired {
         }
     }
 
+    fn is_receiving(&self) -> bool {
+        self.inner.is_receiving()
+    }
+
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         match self.now(Some(cx)) {
             Now::Works => self.inner.poll_ready(cx),

@@ -380,6 +380,10 @@ impl Connection for Wired {
         Poll::Ready(received)
     }
 
+    fn is_receiving(&self) -> bool {
+        self.inner.as_ref().is_some_and(|inner| inner.is_receiving())
+    }
+
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         match self.now(Some(cx)) {
             Now::Works(inner) => inner.poll_ready(cx),

@@ -3,11 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use coachwork::system::spawn;
+#[cfg(unix)]
+use coachwork::system::unix;
+use coachwork::transport::Limits;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::stand::{MINUTE, SPEED, Stand, change, get, is_refused, soon};
+use crate::stand::{MINUTE, SPEED, Stand, change, get, is_refused, soon, subscribe};
 
 #[tokio::test]
 async fn a_flood_of_requests_waits_and_others_are_served() {
@@ -31,7 +35,7 @@ async fn a_flood_of_requests_waits_and_others_are_served() {
 }
 
 /// The link is closed from the other end.
-async fn is_cut(stream: &mut TcpStream) -> bool {
+async fn is_cut(stream: &mut (impl AsyncRead + Unpin)) -> bool {
     let mut rest = [0; 512];
     loop {
         match tokio::time::timeout(Duration::from_secs(10), stream.read(&mut rest)).await {
@@ -102,26 +106,75 @@ async fn slowloris_in_the_handshake_is_cut_off_and_frees_its_place() {
     stand.serves_others().await;
 }
 
-#[tokio::test]
-async fn slowloris_in_the_middle_of_a_message_is_cut_off_when_it_is_silent_for_too_long() {
-    let stand = Stand::new().await;
-    let mut framed = greeted(stand.tcp).await;
-    framed.write_all(b"\0\0\x01\0\x01{\"action\":\"get\"").await.unwrap();
-    let mut web = upgraded(stand.web).await;
-    // A text of 100 bytes, masked with zeros, of which a few arrive.
-    web.write_all(&[0x81, 0xe4, 0, 0, 0, 0, b'{', b'"']).await.unwrap();
-    for _ in 0..9 {
-        stand.pass(MINUTE).await;
-        framed.write_all(b" ").await.unwrap();
-        web.write_all(b" ").await.unwrap();
-        stand.serves_others().await;
+/// How a transport puts a message.
+fn framed(text: &str) -> Vec<u8> {
+    [&u32::try_from(text.len()).unwrap().to_be_bytes()[..], &[1], text.as_bytes()].concat()
+}
+
+/// As a client does, masked with zeros; more than 125 bytes and less than 64 KiB.
+fn masked(text: &str) -> Vec<u8> {
+    let text = format!("{text:200}");
+    [&[0x81, 0xfe][..], &u16::try_from(text.len()).unwrap().to_be_bytes(), &[0; 4], text.as_bytes()].concat()
+}
+
+/// A peer with a subscription, who may be silent for as long as it likes, sends messages byte by byte: what it begins it must finish.
+async fn drips<S: AsyncRead + AsyncWrite + Unpin>(
+    stand: &Stand,
+    mut stream: S,
+    put: impl Fn(&str) -> Vec<u8>,
+) {
+    let connections = stand.gateway.counters().connections;
+    let mut wish = subscribe(SPEED);
+    wish["requestId"] = "1".into();
+    stream.write_all(&put(&wish.to_string())).await.unwrap();
+    let message = put(r#"{"action":"get","path":"Vehicle.Speed","requestId":"2"}"#);
+    // As long as it may take, and then the next one at once.
+    for _ in 0..2 {
+        for byte in 0..4 {
+            stream.write_all(&message[byte..=byte]).await.unwrap();
+            stand.pass(Duration::from_millis(14_900)).await;
+        }
+        stream.write_all(&message[4..]).await.unwrap();
     }
-    assert!(stand.gateway.counters().connections >= 2);
-    // A byte now and then is no word.
-    stand.pass(2 * MINUTE).await;
-    assert!(is_cut(&mut framed).await && is_cut(&mut web).await);
-    assert!(stand.gateway.counters().cut_off >= 2);
+    // Silent between messages; then one that stops where it likes, in its head or behind.
+    stand.pass(10 * MINUTE).await;
+    assert_eq!(stand.gateway.counters().cut_off, 0);
+    assert!(stand.gateway.counters().connections >= connections, "it is there");
+    for byte in 0..3 {
+        stream.write_all(&message[byte..=byte]).await.unwrap();
+        stand.pass(Duration::from_secs(19)).await;
+    }
+    assert_eq!(stand.gateway.counters().cut_off, 0);
+    stand.pass(Duration::from_secs(4)).await;
+    assert_eq!(stand.gateway.counters().cut_off, 1);
+    assert!(is_cut(&mut stream).await);
     stand.serves_others().await;
+}
+
+#[tokio::test]
+async fn slowloris_in_the_middle_of_a_message_is_cut_off_over_tcp() {
+    let stand = Stand::new().await;
+    drips(&stand, greeted(stand.tcp).await, framed).await;
+}
+
+#[tokio::test]
+async fn slowloris_in_the_middle_of_a_message_is_cut_off_over_a_websocket() {
+    let stand = Stand::new().await;
+    drips(&stand, upgraded(stand.web).await, masked).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn slowloris_in_the_middle_of_a_message_is_cut_off_over_a_unix_socket() {
+    let stand = Stand::new().await;
+    let path = std::env::temp_dir().join(format!("coachwork-drips-{}.sock", std::process::id()));
+    let listener = unix::listen(&path, &Limits::default()).await.unwrap();
+    spawn(stand.gateway.serve(listener)).unwrap();
+    let mut stream = tokio::net::UnixStream::connect(&path).await.unwrap();
+    stream.write_all(b"\0\0\0\x0b\0coachwork/1").await.unwrap();
+    let mut hello = [0; 16];
+    soon(stream.read_exact(&mut hello)).await.unwrap();
+    drips(&stand, stream, framed).await;
 }
 
 #[tokio::test]

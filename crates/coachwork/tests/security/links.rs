@@ -38,6 +38,10 @@ impl Connection for Seen {
         self.0.poll_recv(cx)
     }
 
+    fn is_receiving(&self) -> bool {
+        self.0.is_receiving()
+    }
+
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         self.0.poll_ready(cx)
     }

@@ -69,6 +69,10 @@ impl Connection for Crooked {
         }
     }
 
+    fn is_receiving(&self) -> bool {
+        self.inner.is_receiving()
+    }
+
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         match self.fault {
             "T9" if self.inner.poll_ready(cx)?.is_pending() => Poll::Ready(Ok(())),

@@ -86,6 +86,10 @@ impl Connection for Wire {
         self.inner.poll_recv(cx)
     }
 
+    fn is_receiving(&self) -> bool {
+        self.inner.is_receiving()
+    }
+
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         self.check(Some(cx.waker()))?;
         self.inner.poll_ready(cx)

@@ -105,6 +105,11 @@ impl Reader {
         Ok(Some(Frame { kind, data: data.freeze() }))
     }
 
+    /// Whether bytes have arrived of a frame that was not taken.
+    pub(super) fn is_within_a_frame(&self) -> bool {
+        self.partial.is_some() || self.start < self.end
+    }
+
     fn held(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }

@@ -363,6 +363,8 @@ pub(crate) struct Limits {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) write_time: Option<Seconds>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message_time: Option<Seconds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) idle_time: Option<Seconds>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) admissions: Option<Count<1, 1_000_000>>,
