@@ -381,7 +381,7 @@ impl Connection for Wired {
     }
 
     fn is_receiving(&self) -> bool {
-        self.inner.as_ref().is_some_and(|inner| inner.is_receiving())
+        self.inner.as_ref().is_some_and(Connection::is_receiving)
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {

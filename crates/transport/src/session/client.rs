@@ -369,8 +369,7 @@ impl ClientSession {
     ///
     /// # Errors
     /// [`ErrorKind::Protocol`] or [`ErrorKind::Limit`] where it cannot be read: the session goes on, but the peer is not what it should be.
-    /// Where it can still be told which request it answers, that request alone is settled with the error; but for a subscribe, whose
-    /// subscription nobody could end.
+    /// Where it can still be told that it answers a get, a set, an unsubscribe or a delivery, that request alone is settled with the error.
     pub fn receive(&mut self, message: &Message, now: Moment) -> Result<Arrived, Error> {
         let reply = match RawReply::read(message, self.limits.depth) {
             Ok(reply) => reply,
@@ -392,7 +391,9 @@ impl ClientSession {
         let outline = Outline::of(message.data());
         let ticket = outline.id.and_then(|id| id.parse().ok()).map(Ticket);
         let said = |action: &str| outline.action.as_ref().is_none_or(|said| *said == action);
-        let answers = |open: &Open| !matches!(open.kind, Kind::Subscribe) && said(open.kind.action());
+        // Without its answer nobody could end a subscription, and nobody knows the signals.
+        let alone = |kind: &Kind| !matches!(kind, Kind::Subscribe | Kind::Metadata { .. });
+        let answers = |open: &Open| alone(&open.kind) && said(open.kind.action());
         match ticket.filter(|ticket| self.open.get(ticket).is_some_and(answers)) {
             Some(ticket) => {
                 self.cancel(ticket);

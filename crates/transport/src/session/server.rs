@@ -132,12 +132,12 @@ impl ServerSession {
     pub fn receive(&mut self, message: &Message, now: Moment) -> Received {
         let request = match Request::decode(message, self.form.dialect, &self.limits) {
             Ok(request) => request,
-            Err(bad) => return self.refuse(&bad, None, now),
+            Err(bad) => {
+                self.greet(bad.additions);
+                return self.refuse(&bad, None, now);
+            }
         };
-        if request.additions && !self.form.additions {
-            self.form.additions = true;
-            self.welcome = true;
-        }
+        self.greet(request.additions);
         let (id, action) = (request.id, request.call.action());
         let repeated = match &request.call {
             Call::Unsubscribe(subscription) if self.form.dialect == Dialect::V2 => Some(subscription.clone()),
@@ -146,7 +146,8 @@ impl ServerSession {
         match self.take(&id, request.authorization, request.call, now) {
             Ok(received) => received,
             Err(error) => {
-                let bad = BadRequest { id: Some(id), action: Some(action), error };
+                let bad =
+                    BadRequest { id: Some(id), action: Some(action), additions: request.additions, error };
                 self.refuse(&bad, repeated.as_ref(), now)
             }
         }
@@ -391,6 +392,12 @@ impl ServerSession {
         let open = self.open.remove(&ticket)?;
         self.ids.remove(&open.id);
         Some(open)
+    }
+
+    /// A peer that asks for additional members gets them from here on, and is told so with the next answer.
+    fn greet(&mut self, asked: bool) {
+        self.welcome |= asked && !self.form.additions;
+        self.form.additions |= asked;
     }
 
     /// `repeated`: the subscription that version 2 says again, and of which it calls it invalid data that there is none.

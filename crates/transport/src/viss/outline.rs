@@ -1,6 +1,7 @@
 //! What can be told of a message that cannot be read: its id and its action, so that the answer says what it is one to, or whose answer it was.
 //!
-//! *Invariant:* never an error: a message is read as far as it is JSON, from an object alone. A member that is there twice says nothing.
+//! *Invariant:* never an error: a message is read as far as it is JSON, from an object alone. A member that is there twice says nothing, and so does
+//! a message that is cut short.
 //! *Next:* `request.rs` (whose errors hold it), `../session/client.rs` (which settles a request by it).
 
 use std::borrow::Cow;
@@ -16,18 +17,24 @@ use super::value::{Id, Text};
 pub(crate) struct Outline<'a> {
     pub(crate) action: Option<Cow<'a, str>>,
     pub(crate) id: Option<Cow<'a, str>>,
+    /// The member `coachwork`.
+    pub(crate) additions: Option<Cow<'a, str>>,
 }
 
 impl<'a> Outline<'a> {
     pub(crate) fn of(message: &'a [u8]) -> Self {
         let mut members = Members::default();
-        // Whatever stops it, what was read before stands.
-        let _ = serde_json::Deserializer::from_slice(message).deserialize_map(&mut members);
+        match serde_json::Deserializer::from_slice(message).deserialize_map(&mut members) {
+            // What is cut short may be anything, and comes over a link that is not what it should be.
+            Err(cut) if cut.is_eof() => return Self::default(),
+            // Whatever else stops it, what was read before stands.
+            Ok(()) | Err(_) => {}
+        }
         let text = |member: Member<'a>| match member {
             Member::Once(text) => Some(text),
             Member::None | Member::Unclear => None,
         };
-        Self { action: text(members.action), id: text(members.id) }
+        Self { action: text(members.action), id: text(members.id), additions: text(members.additions) }
     }
 }
 
@@ -35,6 +42,7 @@ impl<'a> Outline<'a> {
 struct Members<'a> {
     action: Member<'a>,
     id: Member<'a>,
+    additions: Member<'a>,
 }
 
 #[derive(Default)]
@@ -67,6 +75,7 @@ impl<'de> Visitor<'de> for &mut Members<'de> {
             let member = match name.0.as_ref() {
                 "action" => &mut self.action,
                 "requestId" => &mut self.id,
+                "coachwork" => &mut self.additions,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                     continue;

@@ -147,6 +147,8 @@ pub struct BadRequest {
     pub id: Option<String>,
     /// Its action, where it is one of VISS.
     pub action: Option<&'static str>,
+    /// Whether it asks for additional members.
+    pub additions: bool,
     /// What is wrong.
     pub error: Error,
 }
@@ -159,7 +161,7 @@ impl Request {
     pub fn decode(message: &Message, dialect: Dialect, limits: &Limits) -> Result<Self, BadRequest> {
         let Message::Text(data) = message else {
             let error = Error::new(ErrorKind::Unsupported, "a binary message, where JSON in text is spoken");
-            return Err(BadRequest { id: None, action: None, error });
+            return Err(BadRequest { id: None, action: None, additions: false, error });
         };
         let raw = checked(data, limits.depth).and_then(|text| {
             serde_json::from_str::<RawRequest<'_>>(text)
@@ -169,7 +171,8 @@ impl Request {
             let outline = Outline::of(data);
             let id = outline.id.filter(|id| !id.is_empty() && id.len() <= MAX_ID).map(Cow::into_owned);
             let known = |name: Cow<'_, str>| ACTIONS.into_iter().find(|known| **known == name);
-            BadRequest { id, action: outline.action.and_then(known), error }
+            let additions = outline.additions.is_some_and(|version| version == ADDITIONS);
+            BadRequest { id, action: outline.action.and_then(known), additions, error }
         })
     }
 

@@ -53,8 +53,11 @@ fn the_id_is_told_back_wherever_it_can_be_read() {
         // Behind its end, before its end, within.
         (format!("{{{get}}} x"), Invalid, Some("7"), Some("get")),
         (format!("{{{get}}}{{{get}}}"), Invalid, Some("7"), Some("get")),
-        (format!("{{{get}"), Invalid, Some("7"), Some("get")),
-        (format!("{{{get},"), Invalid, Some("7"), Some("get")),
+        (format!("{{{get}]"), Invalid, Some("7"), Some("get")),
+        (format!("{{{get},}}"), Invalid, Some("7"), Some("get")),
+        // What is cut short may be anything.
+        (format!("{{{get}"), Invalid, None, None),
+        (format!("{{{get},"), Invalid, None, None),
         (format!("{{{get},\"x\":nul}}"), Invalid, Some("7"), Some("get")),
         (format!("{{{get},\"within\":1e999}}"), Invalid, Some("7"), Some("get")),
         (format!("{{{get},\"value\":\"\\ud800\"}}"), Invalid, Some("7"), Some("get")),
