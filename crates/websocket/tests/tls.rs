@@ -73,7 +73,10 @@ async fn a_server_that_is_not_believed_is_not_spoken_to() {
     let (mut listener, url) = secured(&ServerTls::new(&server.identity).unwrap()).await;
     let believing_another = ClientTls::trusting(&Roots::from_pem(&other.certificate).unwrap()).unwrap();
     let (near, far) = pair(&mut listener, &to(&url, &believing_another)).await;
-    assert!(matches!((near, far), (Err(TransportError::Refused { .. }), Err(TransportError::Refused { .. }))));
+    assert!(matches!(
+        (near, far),
+        (Err(TransportError::Refused { .. }), Err(TransportError::Refused { .. }))
+    ));
     // Its certificate does not have the name that was asked for.
     let believing = ClientTls::trusting(&Roots::from_pem(&server.certificate).unwrap()).unwrap();
     let (near, _) = pair(&mut listener, &to(&url.replace("localhost", "127.0.0.1"), &believing)).await;
