@@ -10,7 +10,7 @@ use coachwork_transport::Ticket;
 use coachwork_transport::viss::{Answer, Call, Form, SetItem, SubscriptionId, Target, Trigger, Wanted};
 use coachwork_vehicle::{
     Catalogue, Credential, Datapoint, Each, Error, ErrorKind, Get, Operation, Outcome, Overflow, Permission,
-    Reason, ReasonKind, Receipt, State, Subscription, Timestamp, Vehicle,
+    Reason, ReasonKind, Receipt, State, Subscription, Timestamp,
 };
 
 use crate::capabilities;
@@ -82,7 +82,7 @@ pub(crate) async fn perform(
             }
             Call::Get(target) => get(&pass, &target).await.map(|answer| Done::Answered(ticket, answer)),
             Call::Metadata { target, generations } => {
-                let catalogue = pass.view.catalogue();
+                let catalogue = pass.view().catalogue();
                 let metadata = shared.metadata.described(form, &catalogue, &target, generations)?;
                 let answer = Answer::Metadata(metadata);
                 // What the gateway itself can do does not change.
@@ -94,7 +94,7 @@ pub(crate) async fn perform(
             }
             Call::Set(items) => {
                 if !form.additions {
-                    all_settable(&pass.view.catalogue(), &items)?;
+                    all_settable(&pass.view().catalogue(), &items)?;
                 }
                 set(&shared, &pass, &from, items).await.map(|each| Done::Set(ticket, each))
             }
@@ -114,10 +114,10 @@ pub(crate) async fn perform(
 }
 
 async fn get(pass: &Pass, target: &Target) -> Result<Answer, Error> {
-    let catalogue = pass.view.catalogue();
+    let catalogue = pass.view().catalogue();
     let found = target.resolve(&catalogue)?;
     let known: Vec<_> = found.iter().filter_map(|one| one.signal.as_ref().ok().copied()).collect();
-    let mut points = pass.view.get(Get::of(&known)).await?.into_iter();
+    let mut points = pass.view().get(Get::of(&known)).await?.into_iter();
     let missing = || Err(Error::new(ErrorKind::Other, "the vehicle left a signal out"));
     let answer = found.into_iter().map(|one| {
         let point = match one.signal {
@@ -131,7 +131,7 @@ async fn get(pass: &Pass, target: &Target) -> Result<Answer, Error> {
 
 /// What was recorded, all or nothing: the rights to the present hold for the past.
 async fn history(shared: &Shared, pass: &Pass, target: &Target, period: Duration) -> Result<Answer, Error> {
-    let catalogue = pass.view.catalogue();
+    let catalogue = pass.view().catalogue();
     let found = target.resolve(&catalogue)?;
     let mut signals = Vec::with_capacity(found.len());
     for one in &found {
@@ -151,7 +151,7 @@ async fn history(shared: &Shared, pass: &Pass, target: &Target, period: Duration
         let message = format!("more than {at_most} datapoints were recorded: ask for a shorter period");
         return Err(Error::new(ErrorKind::Limit, message));
     }
-    let present = pass.view.get(Get::of(&signals)).await?;
+    let present = pass.view().get(Get::of(&signals)).await?;
     let mut answer = Vec::with_capacity(found.len());
     let mut is_empty = true;
     for ((one, present), mut points) in found.into_iter().zip(present).zip(recorded) {
@@ -194,12 +194,43 @@ fn all_settable(catalogue: &Catalogue, items: &[SetItem]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Most sets have no key: then what can be asked is asked, and there is nothing else to it.
 async fn set(shared: &Shared, pass: &Pass, from: &str, items: Vec<SetItem>) -> Result<Each<Receipt>, Error> {
+    if items.iter().any(|item| item.key.is_some()) {
+        return set_under_keys(shared, pass, from, items).await;
+    }
+    let catalogue = pass.view().catalogue();
+    let (all, mut requests, mut wrong) = (items.len(), Vec::with_capacity(items.len()), Vec::new());
+    for (place, item) in items.iter().enumerate() {
+        match item.resolve(&catalogue) {
+            Ok(request) => requests.push(request),
+            Err(error) => wrong.push((place, error.during(Operation::Set))),
+        }
+    }
+    let receipts = pass.view().set(requests).await?;
+    if wrong.is_empty() && receipts.len() == all {
+        return Ok(receipts);
+    }
+    let (mut receipts, mut wrong) = (receipts.into_iter(), wrong.into_iter().peekable());
+    let missing = || Err(Error::new(ErrorKind::Other, "the vehicle left a request out"));
+    let answer = |place: usize| match wrong.next_if(|(at, _)| *at == place) {
+        Some((_, error)) => Err(error),
+        None => receipts.next().unwrap_or_else(missing),
+    };
+    Ok((0..all).map(answer).collect())
+}
+
+async fn set_under_keys(
+    shared: &Shared,
+    pass: &Pass,
+    from: &str,
+    items: Vec<SetItem>,
+) -> Result<Each<Receipt>, Error> {
     enum One {
         Asked(coachwork_vehicle::Request, Option<Kept>),
         Known(Result<Receipt, Error>),
     }
-    let catalogue = pass.view.catalogue();
+    let catalogue = pass.view().catalogue();
     let resolve = |item: SetItem| match item.resolve(&catalogue) {
         Ok(request) => One::Asked(request, None),
         Err(error) => One::Known(Err(error)),
@@ -236,7 +267,7 @@ async fn set(shared: &Shared, pass: &Pass, from: &str, items: Vec<SetItem>) -> R
         One::Known(_) => None,
     });
     let is_keyed = requests.iter().any(|one| matches!(one, One::Asked(_, Some(_))));
-    let receipts = pass.view.set(valid.collect()).await;
+    let receipts = pass.view().set(valid.collect()).await;
     let (mut receipts, whole) = match receipts {
         Ok(receipts) => (receipts.into_iter(), None),
         Err(error) => (Vec::new().into_iter(), Some(error)),
@@ -261,7 +292,7 @@ async fn set(shared: &Shared, pass: &Pass, from: &str, items: Vec<SetItem>) -> R
 }
 
 async fn subscribe(pass: Arc<Pass>, wanted: &Wanted) -> Result<Subscribed, Error> {
-    let resolved = wanted.resolve(&pass.view.catalogue())?;
+    let resolved = wanted.resolve(&pass.view().catalogue())?;
     let mut wish = resolved.subscribe;
     // Access is all or nothing in pure VISS.
     wish.strict |= matches!(wanted, Wanted::Standard { .. });
@@ -269,7 +300,7 @@ async fn subscribe(pass: Arc<Pass>, wanted: &Wanted) -> Result<Subscribed, Error
         let message = "a gateway does not let a peer hold the vehicle back; use a queue";
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
-    let subscription = pass.view.subscribe(wish).await?;
+    let subscription = pass.view().subscribe(wish).await?;
     let mut refused = resolved.refused;
     refused.extend(subscription.refused().map(|(path, error)| (path.to_owned(), error.clone())));
     let wanted = pass.may_end().then(|| Arc::new(wanted.clone()));

@@ -14,7 +14,7 @@ use coachwork_vehicle::{Admission, Clock, Credential, Error, Monotonic, Operatio
 #[derive(Debug)]
 pub(crate) struct Pass {
     /// The vehicle as the holder sees it.
-    pub(crate) view: Arc<dyn Vehicle>,
+    view: Arc<dyn Vehicle>,
     until: Option<Timestamp>,
     /// Whose idempotency keys its holder's are; without a credential, it is the host's affair.
     pub(crate) holder: Option<Holder>,
@@ -56,16 +56,17 @@ impl Door {
     }
 
     fn remembered(&self, credential: &Credential) -> Option<Arc<Pass>> {
-        let now = self.clock.now();
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.uses += 1;
-        let used = known.uses;
-        let remembered = known.passes.get_mut(credential)?;
-        if remembered.pass.is_over(now) {
-            return None;
-        }
-        remembered.used = used;
-        Some(remembered.pass.clone())
+        let pass = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.uses += 1;
+            let used = known.uses;
+            let remembered = known.passes.get_mut(credential)?;
+            remembered.used = used;
+            remembered.pass.clone()
+        };
+        // A clock is read only for a pass that may end.
+        let is_over = pass.may_end() && pass.is_over(self.clock.now());
+        (!is_over).then_some(pass)
     }
 
     fn remember(
@@ -91,6 +92,11 @@ impl Pass {
     /// A pass to what is open to everybody.
     pub(crate) fn to_all(view: Arc<dyn Vehicle>) -> Self {
         Self { view, until: None, holder: None }
+    }
+
+    /// The vehicle as the holder sees it: itself, for through its `Arc` each call would take a place of its own in memory.
+    pub(crate) fn view(&self) -> &dyn Vehicle {
+        self.view.as_ref()
     }
 
     pub(crate) fn may_end(&self) -> bool {

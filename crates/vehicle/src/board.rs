@@ -266,12 +266,13 @@ const TRIES: usize = 8;
 impl Inner {
     /// Hands checked points to the table, to the subscribers and to the open requests.
     fn deliver(&self, mut deliveries: MutexGuard<'_, Deliveries>, points: &[(SignalId, Datapoint)]) {
-        deliveries.offer(&self.table, self.clock.monotonic(), points);
+        let now = self.clock.monotonic();
+        deliveries.offer(&self.table, now, points);
         let woken = deliveries.woken();
         drop(deliveries);
         woken.into_iter().for_each(Waker::wake);
         if self.ledger.has_open() {
-            self.ledger.observe(&self.cell.load(), points);
+            self.ledger.observe(&self.cell.load(), points, now);
         }
     }
 

@@ -20,7 +20,7 @@ pub use entry::{Access, Entry, EntryError, Kind, Permission, UnknownKind};
 pub use hash::TreeHash;
 
 use self::cell::{Line, Origin};
-use self::quick::Quick;
+pub(crate) use self::quick::Quick;
 use crate::datapoint::Reason;
 use crate::error::{Error, ErrorKind};
 use crate::path::{Path, PathError, Pattern};

@@ -44,10 +44,19 @@ impl Path {
     /// # Errors
     /// [`PathError`] says what is wrong with it.
     pub fn new(text: &str) -> Result<Self, PathError> {
-        if !is_path(text.as_bytes()) {
-            check(text, |name| !name.is_empty() && name.bytes().all(is_name_byte))?;
-        }
+        Self::check(text)?;
         Ok(Self(text.into()))
+    }
+
+    /// Checks a text without keeping it.
+    ///
+    /// # Errors
+    /// [`PathError`] says why it is no path.
+    pub fn check(text: &str) -> Result<(), PathError> {
+        if is_path(text.as_bytes()) {
+            return Ok(());
+        }
+        check(text, |name| !name.is_empty() && name.bytes().all(is_name_byte))
     }
 
     /// A text that is checked later, when its entry enters a catalogue.

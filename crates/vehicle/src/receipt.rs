@@ -4,7 +4,7 @@
 //! *Next:* `board/ledger.rs` (which keeps the open ones), `request.rs` (what is asked).
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use crate::bell::Bell;
 use crate::clock::Clock;
@@ -19,7 +19,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     deadline: Monotonic,
     outcome: Mutex<Option<Outcome>>,
-    bell: Bell,
+    /// Made by the first one that waits: most receipts are settled before anybody does.
+    bell: OnceLock<Bell>,
 }
 
 /// How far a request has come.
@@ -75,13 +76,13 @@ pub enum RefusalKind {
 impl Receipt {
     /// A receipt at stage accepted, timed out once `clock` has reached `deadline`.
     pub fn new(clock: Arc<dyn Clock>, deadline: Monotonic) -> Self {
-        Self(Arc::new(Inner { clock, deadline, outcome: Mutex::new(None), bell: Bell::default() }))
+        Self(Arc::new(Inner { clock, deadline, outcome: Mutex::new(None), bell: OnceLock::new() }))
     }
 
     /// A receipt that is settled from the start.
     pub fn settled(clock: Arc<dyn Clock>, outcome: Outcome) -> Self {
         let deadline = Monotonic::default();
-        Self(Arc::new(Inner { clock, deadline, outcome: Mutex::new(Some(outcome)), bell: Bell::default() }))
+        Self(Arc::new(Inner { clock, deadline, outcome: Mutex::new(Some(outcome)), bell: OnceLock::new() }))
     }
 
     /// How far the request has come.
@@ -92,7 +93,7 @@ impl Receipt {
     /// Waits until the request is settled, at most until its deadline. Cancel-safe; it may be asked again.
     pub async fn outcome(&self) -> Outcome {
         loop {
-            let changed = self.0.bell.listen();
+            let changed = self.0.bell.get_or_init(Bell::default).listen();
             if let Stage::Settled(outcome) = self.stage() {
                 return outcome;
             }
@@ -107,22 +108,44 @@ impl Receipt {
 
     /// Settles it, unless it is settled or its deadline has passed; says whether it did.
     pub fn settle(&self, outcome: Outcome) -> bool {
+        self.settle_at(outcome, self.0.clock.monotonic())
+    }
+
+    /// Settles it by a reading of its clock.
+    pub(crate) fn settle_at(&self, outcome: Outcome, now: Monotonic) -> bool {
         {
-            let mut settled = self.look();
+            let mut settled = self.look_at(now);
             if settled.is_some() {
                 return false;
             }
             *settled = Some(outcome);
         }
-        self.0.bell.ring();
+        // Whoever made the bell after this look sees the outcome before it waits.
+        if let Some(bell) = self.0.bell.get() {
+            bell.ring();
+        }
         true
+    }
+
+    /// Whether it is not settled at a reading of its clock.
+    pub(crate) fn is_open_at(&self, now: Monotonic) -> bool {
+        self.look_at(now).is_none()
     }
 
     /// The outcome so far. Whoever looks after the deadline settles it as timed out, so that nobody sees another outcome later.
     fn look(&self) -> MutexGuard<'_, Option<Outcome>> {
-        let late = self.0.clock.monotonic() >= self.0.deadline;
+        let settled = lock(&self.0.outcome);
+        if settled.is_some() {
+            return settled;
+        }
+        // A clock is foreign: it is read without the lock.
+        drop(settled);
+        self.look_at(self.0.clock.monotonic())
+    }
+
+    fn look_at(&self, now: Monotonic) -> MutexGuard<'_, Option<Outcome>> {
         let mut settled = lock(&self.0.outcome);
-        if late {
+        if now >= self.0.deadline {
             settled.get_or_insert(Outcome::TimedOut);
         }
         settled

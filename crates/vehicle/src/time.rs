@@ -59,6 +59,38 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(later.as_nanos()).unwrap_or(i64::MAX)))
     }
 
+    /// How many bytes its text has at most.
+    pub const LONGEST: usize = 30;
+
+    /// Its text, as it displays, written into `buffer`: without the machinery of formatting, which costs more than the text.
+    ///
+    /// ```
+    /// use coachwork_vehicle::Timestamp;
+    /// assert_eq!(Timestamp::EPOCH.encode(&mut [0; Timestamp::LONGEST]), "1970-01-01T00:00:00Z");
+    /// ```
+    pub fn encode(self, buffer: &mut [u8; Self::LONGEST]) -> &str {
+        let (seconds, nanos) = (self.0.div_euclid(NANOS), self.0.rem_euclid(NANOS));
+        let (days, of_day) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
+        let (year, month, day) = civil_from_days(days);
+        let number = |part: i64| u32::try_from(part).unwrap_or(0);
+        let of_day = number(of_day);
+        *buffer = *b"0000-00-00T00:00:00.000000000Z";
+        put(&mut buffer[..4], number(year));
+        put(&mut buffer[5..7], number(month));
+        put(&mut buffer[8..10], number(day));
+        put(&mut buffer[11..13], of_day / 3600);
+        put(&mut buffer[14..16], of_day / 60 % 60);
+        put(&mut buffer[17..19], of_day % 60);
+        put(&mut buffer[20..29], number(nanos));
+        // Zeros at the end of a fraction are left out, and the point where nothing follows it.
+        let fraction = buffer[20..29].iter().rposition(|&digit| digit != b'0').map_or(0, |last| last + 2);
+        let end = buffer.get_mut(19 + fraction).map_or(0, |byte| {
+            *byte = b'Z';
+            20 + fraction
+        });
+        buffer.get(..end).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+    }
+
     /// How long after `earlier` this is; zero when it is not after it.
     pub fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -67,29 +99,12 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, nanos) = (self.0.div_euclid(NANOS), self.0.rem_euclid(NANOS));
-        let (year, month, day) = civil_from_days(seconds.div_euclid(DAY));
-        let (hour, minute, second) = {
-            let of_day = seconds.rem_euclid(DAY);
-            (of_day / 3600, of_day / 60 % 60, of_day % 60)
-        };
-        let mut text = *b"0000-00-00T00:00:00.000000000Z";
-        put(&mut text[..4], year);
-        put(&mut text[5..7], month);
-        put(&mut text[8..10], day);
-        put(&mut text[11..13], hour);
-        put(&mut text[14..16], minute);
-        put(&mut text[17..19], second);
-        put(&mut text[20..29], nanos);
-        // Zeros at the end of a fraction are left out, and the point where nothing follows it.
-        let fraction = text[20..29].iter().rposition(|&digit| digit != b'0').map_or(0, |last| last + 2);
-        let end = text.get_mut(19 + fraction).map(|byte| *byte = b'Z').map_or(0, |()| 20 + fraction);
-        f.write_str(text.get(..end).and_then(|text| std::str::from_utf8(text).ok()).ok_or(fmt::Error)?)
+        f.write_str(self.encode(&mut [0; Self::LONGEST]))
     }
 }
 
-/// Writes the last digits of a number that is not negative.
-fn put(digits: &mut [u8], mut number: i64) {
+/// Writes the last digits of a number.
+fn put(digits: &mut [u8], mut number: u32) {
     for digit in digits.iter_mut().rev() {
         *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
         number /= 10;

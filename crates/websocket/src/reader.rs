@@ -9,7 +9,12 @@ use coachwork_transport::{CloseCode, CloseReason, Message, MessageKind};
 
 use crate::frame::{Header, Opcode, apply_mask};
 
-const BUFFER: usize = 16 * 1024;
+/// The room that a connection begins with, and comes back to: most peers say little.
+const SMALL: usize = 2 * 1024;
+/// The room of one that has much to say.
+const LARGE: usize = 16 * 1024;
+/// How many reads in a row must have been small before the room is, too.
+const PATIENCE: u8 = 64;
 
 /// Which end of the connection this is: a client masks what it sends, a server does not (RFC 6455, section 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +56,8 @@ pub(crate) struct Reader {
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
+    /// How many reads in a row would have had room in a small buffer.
+    small_reads: u8,
     partial: Option<Partial>,
     /// A message of which not all has arrived.
     message: Option<(MessageKind, BytesMut)>,
@@ -58,8 +65,8 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(role: Role) -> Self {
-        let buffer = vec![0; BUFFER].into_boxed_slice();
-        Self { role, buffer, start: 0, end: 0, partial: None, message: None }
+        let buffer = vec![0; SMALL].into_boxed_slice();
+        Self { role, buffer, start: 0, end: 0, small_reads: 0, partial: None, message: None }
     }
 
     /// Where the next bytes go; never empty after `next` returned `None`.
@@ -69,16 +76,38 @@ impl Reader {
             self.end -= self.start;
             self.start = 0;
         }
+        if self.small_reads >= PATIENCE && self.end == 0 && self.buffer.len() > SMALL {
+            self.resize(SMALL);
+        }
         self.buffer.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// A buffer of another size, with what is held, which must fit.
+    fn resize(&mut self, size: usize) {
+        let mut buffer = vec![0; size].into_boxed_slice();
+        let held = self.buffer.get(self.start..self.end).unwrap_or_default();
+        if let Some(room) = buffer.get_mut(..held.len()) {
+            room.copy_from_slice(held);
+            (self.start, self.end) = (0, held.len());
+            self.buffer = buffer;
+        }
+        self.small_reads = 0;
     }
 
     /// Says how many bytes were written into [`room`](Self::room).
     pub(crate) fn filled(&mut self, bytes: usize) {
         self.end = self.end.saturating_add(bytes).min(self.buffer.len());
+        self.small_reads = if bytes < SMALL { self.small_reads.saturating_add(1) } else { 0 };
+        if self.end == self.buffer.len() && self.buffer.len() < LARGE {
+            self.resize(LARGE);
+        }
     }
 
     /// Takes over what arrived with the handshake; more than fits is refused.
     pub(crate) fn begin_with(&mut self, bytes: &[u8]) -> bool {
+        if bytes.len() > SMALL {
+            self.resize(LARGE);
+        }
         let Some(room) = self.room().get_mut(..bytes.len()) else { return false };
         room.copy_from_slice(bytes);
         self.filled(bytes.len());

@@ -4,8 +4,7 @@
 //! bounded; one request too many is answered with an error.
 //! *Next:* `client.rs` (the other end); a gateway, which decides who may do what and asks the vehicle.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use bytes::Bytes;
 use coachwork_vehicle::{Credential, Error, ErrorKind, Monotonic, Operation, Outcome, Stage};
@@ -42,8 +41,11 @@ pub struct ServerSession {
     limits: Limits,
     /// What the link or an earlier request proved.
     credential: Credential,
-    open: BTreeMap<Ticket, Open>,
-    ids: HashSet<Arc<str>>,
+    /// In the order of their tickets.
+    open: VecDeque<(Ticket, Open)>,
+    /// The names that are taken, but for that of the newest request, which most of the time is answered before the next one comes.
+    ids: HashSet<String>,
+    newest: Option<Ticket>,
     next_ticket: u64,
     /// The peer asked for additional members, and has not been told yet that it gets them.
     welcome: bool,
@@ -79,7 +81,7 @@ pub enum Received {
 
 #[derive(Debug)]
 struct Open {
-    id: Arc<str>,
+    id: String,
     action: &'static str,
     deadline: Monotonic,
     kind: Kind,
@@ -101,7 +103,7 @@ enum Kind {
 
 #[derive(Debug)]
 struct OpenReceipts {
-    id: Arc<str>,
+    id: String,
     settled: Vec<bool>,
 }
 
@@ -112,8 +114,9 @@ impl ServerSession {
             form: Form::pure(dialect),
             limits: limits.clone(),
             credential: link,
-            open: BTreeMap::new(),
+            open: VecDeque::new(),
             ids: HashSet::new(),
+            newest: None,
             next_ticket: 0,
             welcome: false,
             subscriptions: HashMap::new(),
@@ -143,14 +146,25 @@ impl ServerSession {
             Call::Unsubscribe(subscription) if self.form.dialect == Dialect::V2 => Some(subscription.clone()),
             _ => None,
         };
-        match self.take(&id, request.authorization, request.call, now) {
-            Ok(received) => received,
+        let (credential, kind) = match self.check(&id, request.authorization, &request.call) {
+            Ok(checked) => checked,
             Err(error) => {
                 let bad =
                     BadRequest { id: Some(id), action: Some(action), additions: request.additions, error };
-                self.refuse(&bad, repeated.as_ref(), now)
+                return self.refuse(&bad, repeated.as_ref(), now);
             }
+        };
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        if let Some(newest) = self.newest() {
+            let id = newest.id.clone();
+            self.ids.insert(id);
         }
+        self.newest = Some(ticket);
+        let deadline = now.monotonic.saturating_add(self.limits.request_time);
+        let shown = credential != Credential::None;
+        self.open.push_back((ticket, Open { id, action, deadline, kind, shown }));
+        Received::Call { ticket, credential, call: request.call }
     }
 
     /// The message that answers a request. `None` where the request is not open any more: its time was over, and the peer knows.
@@ -184,13 +198,13 @@ impl ServerSession {
             }
             (Kind::Capabilities, Answer::Capabilities(capabilities)) => envelope.capabilities(capabilities),
             (Kind::Set { items }, Answer::Set(receipts)) if receipts.len() == items => {
-                let settled: Vec<_> =
-                    receipts.iter().map(|receipt| !matches!(receipt, Ok(Stage::Accepted))).collect();
-                let waiting = settled.iter().filter(|settled| !**settled).count();
+                let settled = receipts.iter().map(|receipt| !matches!(receipt, Ok(Stage::Accepted)));
+                let waiting = settled.clone().filter(|settled| !settled).count();
                 if self.form.additions && waiting > 0 {
                     self.open_receipts += waiting;
                     // Its name stays taken until the last receipt is settled.
                     self.ids.insert(open.id.clone());
+                    let settled = settled.collect();
                     self.receipts.insert(ticket, OpenReceipts { id: open.id.clone(), settled });
                 }
                 envelope.set(receipts)
@@ -211,7 +225,7 @@ impl ServerSession {
 
     /// The subscription that a subscribe request makes once it is answered; for the gateway's own table.
     pub fn subscription(&self, ticket: Ticket) -> Option<SubscriptionId> {
-        match &self.open.get(&ticket)?.kind {
+        match &self.find(ticket)?.kind {
             Kind::Subscribe(subscription) => Some(subscription.clone()),
             _ => None,
         }
@@ -268,16 +282,17 @@ impl ServerSession {
     /// When the time of the next request is over.
     pub fn next_deadline(&self) -> Option<Monotonic> {
         // All requests have the same time, so that the oldest is the first.
-        self.open.values().next().map(|open| open.deadline)
+        self.open.front().map(|(_, open)| open.deadline)
     }
 
     /// Answers the requests whose time is over.
     pub fn expire(&mut self, now: Moment) -> Vec<Bytes> {
         let mut messages = Vec::new();
-        while let Some((&ticket, open)) = self.open.first_key_value() {
+        while let Some((ticket, open)) = self.open.front() {
             if open.deadline > now.monotonic {
                 break;
             }
+            let ticket = *ticket;
             let error = Error::new(ErrorKind::Timeout, "the vehicle did not answer in time");
             messages.extend(self.answer(ticket, &Answer::Failed(error), now));
         }
@@ -286,7 +301,7 @@ impl ServerSession {
 
     /// What an open request asks, by its name in VISS; `none` where it is not open any more.
     pub fn action(&self, ticket: Ticket) -> &'static str {
-        self.open.get(&ticket).map_or("none", |open| open.action)
+        self.find(ticket).map_or("none", |open| open.action)
     }
 
     /// How many requests are open.
@@ -299,13 +314,13 @@ impl ServerSession {
         self.subscriptions.keys()
     }
 
-    fn take(
+    /// Whether a request has a place: then what the peer shows for it, and what is to be answered.
+    fn check(
         &mut self,
         id: &str,
         authorization: Option<Credential>,
-        call: Call,
-        now: Moment,
-    ) -> Result<Received, Error> {
+        call: &Call,
+    ) -> Result<(Credential, Kind), Error> {
         let limit = |count: usize, limit: usize, what: &str| {
             if count < limit {
                 return Ok(());
@@ -316,7 +331,7 @@ impl ServerSession {
         if !matches!(call, Call::Unsubscribe(_)) {
             limit(self.open.len(), self.limits.requests, "requests without an answer")?;
         }
-        if self.ids.contains(id) {
+        if self.ids.contains(id) || self.newest().is_some_and(|newest| newest.id == id) {
             return Err(Error::new(ErrorKind::Invalid, "a request of this requestId is open"));
         }
         // In pure VISS a token is good for its request; a peer with additional members shows it once.
@@ -328,13 +343,13 @@ impl ServerSession {
             Some(token) => token,
             None => self.credential.clone(),
         };
-        let kind = match &call {
+        let kind = match call {
             Call::Get(target) => Kind::Get { single: target.is_single() },
             Call::Metadata { .. } => Kind::Metadata,
             Call::History { target, .. } => Kind::History { single: target.is_single() },
             Call::Capabilities => Kind::Capabilities,
             Call::Set(items) => {
-                let pending = self.open.values().map(|open| match open.kind {
+                let pending = self.open.iter().map(|(_, open)| match open.kind {
                     Kind::Set { items } => items,
                     _ => 0,
                 });
@@ -351,7 +366,7 @@ impl ServerSession {
             }
             Call::Subscribe(_) => {
                 let pending =
-                    self.open.values().filter(|open| matches!(open.kind, Kind::Subscribe(_))).count();
+                    self.open.iter().filter(|(_, open)| matches!(open.kind, Kind::Subscribe(_))).count();
                 limit(self.subscriptions.len() + pending, self.limits.subscriptions, "subscriptions")?;
                 let subscription = SubscriptionId(self.next_subscription.to_string().into());
                 self.next_subscription += 1;
@@ -373,14 +388,7 @@ impl ServerSession {
                 Kind::Unsubscribe(subscription.clone())
             }
         };
-        let ticket = Ticket(self.next_ticket);
-        self.next_ticket += 1;
-        let id: Arc<str> = id.into();
-        self.ids.insert(id.clone());
-        let deadline = now.monotonic.saturating_add(self.limits.request_time);
-        let shown = credential != Credential::None;
-        self.open.insert(ticket, Open { id, action: call.action(), deadline, kind, shown });
-        Ok(Received::Call { ticket, credential, call })
+        Ok((credential, kind))
     }
 
     /// What the peer has shown for this connection: its last token, or what the link proves.
@@ -389,8 +397,13 @@ impl ServerSession {
     }
 
     fn close(&mut self, ticket: Ticket) -> Option<Open> {
-        let open = self.open.remove(&ticket)?;
-        self.ids.remove(&open.id);
+        let place = self.place(ticket)?;
+        let (_, open) = self.open.remove(place)?;
+        if self.newest == Some(ticket) {
+            self.newest = None;
+        } else {
+            self.ids.remove(&open.id);
+        }
         Some(open)
     }
 
@@ -398,6 +411,19 @@ impl ServerSession {
     fn greet(&mut self, asked: bool) {
         self.welcome |= asked && !self.form.additions;
         self.form.additions |= asked;
+    }
+
+    fn find(&self, ticket: Ticket) -> Option<&Open> {
+        self.open.get(self.place(ticket)?).map(|(_, open)| open)
+    }
+
+    fn place(&self, ticket: Ticket) -> Option<usize> {
+        self.open.binary_search_by_key(&ticket, |(ticket, _)| *ticket).ok()
+    }
+
+    /// The newest request, where it is open.
+    fn newest(&self) -> Option<&Open> {
+        self.open.back().filter(|(ticket, _)| self.newest == Some(*ticket)).map(|(_, open)| open)
     }
 
     /// `repeated`: the subscription that version 2 says again, and of which it calls it invalid data that there is none.

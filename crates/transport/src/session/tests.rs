@@ -704,3 +704,36 @@ fn answers_look_as_each_dialect_has_them() {
     let star = said(V3, several, &one);
     assert!(star.contains("is not a name"), "a star stands for a whole name: {star}");
 }
+
+/// A name is taken from its request until its answer, whichever of several requests is the newest.
+#[test]
+fn a_request_id_is_taken_as_long_as_its_request_is_open() {
+    let mut server = ServerSession::new(Dialect::V3, Credential::None, &Limits::default());
+    let ask = |server: &mut ServerSession, id: u32| {
+        let text = format!(r#"{{"action":"get","path":"A.B","requestId":"{id}"}}"#);
+        match server.receive(&Message::text(text), moment(0)) {
+            Received::Call { ticket, .. } => Some(ticket),
+            Received::Refused { .. } => None,
+        }
+    };
+    let gone = || Answer::Failed(Error::new(ErrorKind::Unavailable, "gone"));
+    let first = ask(&mut server, 1).unwrap();
+    assert_eq!(ask(&mut server, 1), None);
+    let second = ask(&mut server, 2).unwrap();
+    let third = ask(&mut server, 3).unwrap();
+    for id in 1..=3 {
+        assert_eq!(ask(&mut server, id), None, "{id}");
+    }
+    // The newest goes first: those before it stay taken.
+    assert!(server.answer(third, &gone(), moment(0)).is_some());
+    assert!(server.answer(third, &gone(), moment(0)).is_none());
+    assert_eq!((ask(&mut server, 1), ask(&mut server, 2)), (None, None));
+    let third = ask(&mut server, 3).unwrap();
+    assert!(server.answer(first, &gone(), moment(0)).is_some());
+    assert_eq!((ask(&mut server, 2), ask(&mut server, 3)), (None, None));
+    let first = ask(&mut server, 1).unwrap();
+    for ticket in [second, third, first] {
+        assert!(server.answer(ticket, &gone(), moment(0)).is_some());
+    }
+    assert_eq!((server.requests(), server.next_deadline()), (0, None));
+}

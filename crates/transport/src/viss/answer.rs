@@ -232,7 +232,7 @@ fn write_stage(json: &mut Json, stage: &Stage) {
             json.member("stage", "accepted");
         }
         Stage::Settled(Outcome::Confirmed(at)) => {
-            json.member("stage", "confirmed").key("ts").plain(at);
+            json.member("stage", "confirmed").key("ts").bare(at.encode(&mut [0; Timestamp::LONGEST]));
         }
         Stage::Settled(Outcome::Accepted) => {
             json.member("stage", "taken");

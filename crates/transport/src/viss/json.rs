@@ -80,7 +80,18 @@ impl Json {
     /// A time: as it is to a peer with additional members, to others with no more digits than the standard shows, six.
     pub(crate) fn time(&mut self, time: Timestamp, form: Form) -> &mut Self {
         let finer = if form.additions { 0 } else { time.nanoseconds().rem_euclid(1_000) };
-        self.plain(Timestamp::from_nanoseconds(time.nanoseconds().saturating_sub(finer)))
+        let time = Timestamp::from_nanoseconds(time.nanoseconds().saturating_sub(finer));
+        self.bare(time.encode(&mut [0; Timestamp::LONGEST]))
+    }
+
+    /// A text that needs no escapes.
+    pub(crate) fn bare(&mut self, text: &str) -> &mut Self {
+        self.separate();
+        self.out.push(b'"');
+        self.out.extend_from_slice(text.as_bytes());
+        self.out.push(b'"');
+        self.comma = true;
+        self
     }
 
     /// A JSON number.
@@ -180,6 +191,14 @@ pub(crate) fn checked(data: &[u8], limit: usize) -> Result<&str, Error> {
 
 /// What follows a string's end; nothing where it has none.
 fn after_string(mut rest: &[u8]) -> &[u8] {
+    // Most strings are short: a look at each byte is quicker than a search that has to get going.
+    const SHORT: usize = 32;
+    let near = rest.get(..SHORT).unwrap_or(rest);
+    match near.iter().position(|&byte| byte == b'"' || byte == b'\\') {
+        Some(at) if near.get(at) == Some(&b'"') => return rest.get(at + 1..).unwrap_or_default(),
+        Some(at) => rest = rest.get(at..).unwrap_or_default(),
+        None => rest = rest.get(near.len()..).unwrap_or_default(),
+    }
     while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {
         let is_escape = rest.get(at) == Some(&b'\\');
         rest = rest.get(at + 1 + usize::from(is_escape)..).unwrap_or_default();

@@ -35,7 +35,7 @@ impl Target {
     /// [`ErrorKind::Invalid`] where it is no path: a wildcard belongs into [`below`](Self::below).
     pub fn path(root: &str) -> Result<Self, Error> {
         let root = dotted(root.strip_prefix('/').unwrap_or(root));
-        Path::new(&root).map_err(|why| Error::new(ErrorKind::Invalid, why.to_string()))?;
+        Path::check(&root).map_err(|why| Error::new(ErrorKind::Invalid, why.to_string()))?;
         Ok(Self { root: root.into_owned(), below: Vec::new() })
     }
 
@@ -90,6 +90,11 @@ impl Target {
     /// The path that the others are relative to; empty above all trees.
     pub fn root(&self) -> &str {
         &self.root
+    }
+
+    /// The root alone, kept.
+    pub(crate) fn into_root(self) -> String {
+        self.root
     }
 
     /// The paths relative to the root; empty where the root itself is meant.

@@ -219,10 +219,10 @@ pub(crate) fn write_value(json: &mut Json, value: &Value) {
             json.text(text);
         }
         Value::Int(v) => {
-            json.plain(v);
+            json.bare(itoa::Buffer::new().format(*v));
         }
         Value::Uint(v) => {
-            json.plain(v);
+            json.bare(itoa::Buffer::new().format(*v));
         }
         scalar => {
             json.text(&scalar_text(scalar));

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Inner;
 use super::slot::Report;
-use crate::catalogue::{Catalogue, Entry, Permission, Receipts, SignalId};
+use crate::catalogue::{Catalogue, Entry, Permission, Quick, Receipts, SignalId};
 use crate::datapoint::{Datapoint, Reason, State};
 use crate::error::{Error, ErrorKind, Operation};
-use crate::receipt::{Outcome, Receipt, Refusal, RefusalKind, Stage};
+use crate::receipt::{Outcome, Receipt, Refusal, RefusalKind};
 use crate::request::{Key, Request};
 use crate::sync::lock;
 use crate::time::Monotonic;
@@ -44,7 +44,7 @@ pub(super) struct Ledger {
 #[derive(Default)]
 struct Book {
     tickets: u64,
-    open: HashMap<SignalId, Open>,
+    open: HashMap<SignalId, Open, Quick>,
     keys: HashMap<Key, Remembered>,
     /// Keys in the order in which they came.
     order: VecDeque<Key>,
@@ -126,22 +126,27 @@ impl Ledger {
     }
 
     /// Confirms what the points show to have happened.
-    pub(super) fn observe(&self, catalogue: &Catalogue, points: &[(SignalId, Datapoint)]) {
-        let mut confirmed = Vec::new();
+    pub(super) fn observe(&self, catalogue: &Catalogue, points: &[(SignalId, Datapoint)], now: Monotonic) {
+        // Mostly it is one, which needs no list.
+        let (mut first, mut others) = (None, Vec::new());
         {
             let mut book = lock(&self.book);
             for (signal, point) in points {
                 let (Some(seen), Some(open)) = (point.value(), book.open.get(signal)) else { continue };
                 if catalogue.entry(*signal).is_ok_and(|entry| entry.reached(&open.wanted, seen)) {
-                    confirmed.extend(book.open.remove(signal).map(|open| (open.receipt, point.source)));
+                    let confirmed = book.open.remove(signal).map(|open| (open.receipt, point.source));
+                    match &first {
+                        None => first = confirmed,
+                        Some(_) => others.extend(confirmed),
+                    }
                 }
             }
             // What has timed out needs no confirmation any more.
-            book.open.retain(|_, open| open.receipt.stage() == Stage::Accepted);
+            book.open.retain(|_, open| open.receipt.is_open_at(now));
             self.count(&book);
         }
-        for (receipt, at) in confirmed {
-            receipt.settle(Outcome::Confirmed(at));
+        for (receipt, at) in first.into_iter().chain(others) {
+            receipt.settle_at(Outcome::Confirmed(at), now);
         }
     }
 

@@ -7,9 +7,9 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// The seeds of one tree.
 #[derive(Clone)]
-pub(super) struct Quick(u64, u64);
+pub(crate) struct Quick(u64, u64);
 
-pub(super) struct Folded {
+pub(crate) struct Folded {
     state: u64,
     seed: u64,
 }

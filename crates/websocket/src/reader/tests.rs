@@ -130,3 +130,35 @@ proptest! {
         prop_assert_eq!(items(&bytes, 1000, piece), items(&bytes, 1000, 10_000));
     }
 }
+
+/// Room follows what a peer says: small for most, large while there is much to read, and small again.
+#[test]
+fn room_grows_with_what_arrives_and_is_given_back() {
+    let (mut reader, payload) = (Reader::new(Role::Server), "x".repeat(5000));
+    assert_eq!(reader.room().len(), SMALL);
+    let read = |reader: &mut Reader, mut bytes: &[u8]| {
+        let mut items = Vec::new();
+        while !bytes.is_empty() {
+            let room = reader.room();
+            let count = room.len().min(bytes.len());
+            room[..count].copy_from_slice(&bytes[..count]);
+            reader.filled(count);
+            bytes = &bytes[count..];
+            while let Some(item) = reader.next(1 << 20).unwrap() {
+                items.push(item);
+            }
+        }
+        items
+    };
+    assert_eq!(read(&mut reader, &frame(0x81, payload.as_bytes())), [text(&payload)]);
+    assert_eq!(reader.room().len(), LARGE);
+    for _ in 0..=PATIENCE {
+        assert_eq!(read(&mut reader, &frame(0x81, b"short")), [text("short")]);
+    }
+    assert_eq!(reader.room().len(), SMALL);
+    // What came with the handshake may be more than the room is for.
+    let mut reader = Reader::new(Role::Server);
+    assert!(reader.begin_with(&frame(0x81, payload.as_bytes())));
+    assert_eq!(reader.next(1 << 20), Ok(Some(text(&payload))));
+    assert!(!Reader::new(Role::Server).begin_with(&vec![0; LARGE + 1]));
+}

@@ -134,13 +134,17 @@ impl RawRequest<'_> {
                 }
                 let items = match (self.path, self.value, self.data) {
                     (Some(path), Some(value), None) => {
-                        vec![RawSetItem { path, value, within: self.within, key: self.key }]
+                        let item = RawSetItem { path, value, within: self.within, key: self.key };
+                        at_most(1, limits.paths, "paths")?;
+                        vec![item.read()?]
                     }
-                    (None, None, Some(items)) if !items.is_empty() => items,
+                    (None, None, Some(items)) if !items.is_empty() => {
+                        at_most(items.len(), limits.paths, "paths")?;
+                        items.into_iter().map(RawSetItem::read).collect::<Result<_, _>>()?
+                    }
                     _ => return Err(invalid("a set has a path and a value, or data with some")),
                 };
-                at_most(items.len(), limits.paths, "paths")?;
-                Call::Set(items.into_iter().map(RawSetItem::read).collect::<Result<_, _>>()?)
+                Call::Set(items)
             }
             "subscribe" => match self.signals {
                 Some(groups) if self.path.is_none() && !has_filter => {
@@ -190,7 +194,7 @@ impl RawRequest<'_> {
 
 impl RawSetItem<'_> {
     fn read(self) -> Result<SetItem, Error> {
-        let path = Target::path(&self.path.0)?.root().to_owned();
+        let path = Target::path(&self.path.0)?.into_root();
         let value = self.value.into_wire().ok_or_else(|| {
             Error::new(ErrorKind::WrongType, "a value is a string, or an array or an object of such")
                 .on_path(&path)
@@ -221,8 +225,7 @@ fn groups_of(
 ) -> Result<Wanted, Error> {
     let mut out = Vec::with_capacity(groups.len());
     for group in groups {
-        let paths =
-            group.paths.into_iter().map(|path| Target::path(&path.0).map(|target| target.root().to_owned()));
+        let paths = group.paths.into_iter().map(|path| Target::path(&path.0).map(Target::into_root));
         let bound = |text: &Text<'_>| match text.0.as_ref() {
             "Infinity" => Ok(f64::INFINITY),
             "-Infinity" => Ok(f64::NEG_INFINITY),
