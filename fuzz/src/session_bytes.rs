@@ -114,7 +114,7 @@ fn look(data: &[u8]) -> Seen {
     seen
 }
 
-/// A client with one request of each kind open: metadata is 1, get 2, set 3, subscribe 4.
+/// A client with one request of each kind open: metadata is 1, get 2, set 3, subscribe 4, history 5.
 fn client(dialect: Dialect, additions: bool, limits: &Limits) -> ClientSession {
     let mut client = ClientSession::new(dialect, Credential::None, limits);
     client.set_catalogue(CATALOGUE.clone());
@@ -127,6 +127,7 @@ fn client(dialect: Dialect, additions: bool, limits: &Limits) -> ClientSession {
     client.get(&ids, within, NOW).expect("a request");
     client.set(&[coachwork_vehicle::Request::new(ids[1], 5)], within, NOW).expect("a request");
     client.subscribe(&Subscribe::to([ids[0]]), within, NOW).expect("a request");
+    client.history(&ids, within, within, NOW).expect("a request");
     client
 }
 

@@ -1,10 +1,11 @@
-//! A vehicle elsewhere, by its URL, for the commands that talk to one: `get`, `set`, `subscribe` and `metadata`.
+//! A vehicle elsewhere, by its URL, for the commands that talk to one: `get`, `history`, `set`, `subscribe` and `metadata`.
 //!
 //! *Invariant:* a token is read from a file or the environment, never from the command line, where everybody on the machine sees it. Nothing is sent in the clear
 //! to another machine unless that was asked for by name.
 //! *Next:* `remote/` has the commands; `remote/print.rs` what they print.
 
 pub(crate) mod get;
+pub(crate) mod history;
 pub(crate) mod metadata;
 mod print;
 pub(crate) mod set;

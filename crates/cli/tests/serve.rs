@@ -300,14 +300,15 @@ fn a_gateway_says_what_it_can_do_and_remembers_what_was() {
     use std::io::{Read, Write};
     let folder = tempfile::tempdir().unwrap();
     let config = "[vehicle.memory]\n[history]\ndatapoints = 100\npaths = [\"Vehicle.Cabin.Infotainment\"]\n[inbox]\nfolder = \"notes\"\n\
-                  [listen]\ntcp = [{ address = \"127.0.0.1:0\" }]\n";
-    let served = Served::config(folder.path(), config, 1);
+                  [listen]\ntcp = [{ address = \"127.0.0.1:0\" }]\nwebsocket = [{ address = \"127.0.0.1:0\" }]\n";
+    let served = Served::config(folder.path(), config, 2);
     let volume = "Vehicle.Cabin.Infotainment.Media.Volume";
     for value in ["10", "20", "30"] {
         assert_eq!(served.client(&["set", volume, value]).0, 0);
     }
     // The framing of docs/wire.md, by hand: a hello, then a message.
-    let mut socket = std::net::TcpStream::connect(served.url().trim_start_matches("tcp://")).unwrap();
+    let tcp = served.urls.iter().find_map(|url| url.strip_prefix("tcp://")).unwrap();
+    let mut socket = std::net::TcpStream::connect(tcp).unwrap();
     let mut ask = |kind: u8, text: &str| {
         let mut frame = u32::try_from(text.len()).unwrap().to_be_bytes().to_vec();
         frame.push(kind);
@@ -330,6 +331,19 @@ fn a_gateway_says_what_it_can_do_and_remembers_what_was() {
     let able = ask(1, r#"{"action":"get","path":"Server.Support.Protocol","requestId":"2"}"#);
     assert!(json(&able)["data"]["dp"]["value"].as_array().unwrap().contains(&"tcp".into()), "{able}");
     assert!(folder.path().join("notes").is_dir());
+    // And by our own client, over a WebSocket.
+    let web = served.urls.iter().find(|url| url.starts_with("ws://")).unwrap().as_str();
+    let (status, out, err) =
+        run(&["history", "--server", web, volume, "--period", "PT1H", "--format", "json"]);
+    assert_eq!(status, 0, "{err}");
+    let values: Vec<_> = out.lines().map(|line| json(line)["value"].clone()).collect();
+    assert!(values.windows(2).any(|pair| pair == [10, 20]), "{out}");
+    assert!(out.lines().all(|line| json(line)["ts"].is_string() && json(line)["path"] == volume), "{out}");
+    let (status, out, err) = served.client(&["history", volume, "Vehicle.Nope"]);
+    assert!(status == 1 && out.contains(volume) && err.contains("Vehicle.Nope: "), "{out}{err}");
+    let (status, out, err) = served.client(&["history", "Vehicle.Speed"]);
+    assert!(status == 0 && out.is_empty() && err.contains("nothing was recorded"), "{out}{err}");
+    assert_eq!(served.client(&["history", volume, "--period", "P1Y"]).0, 2);
     assert_eq!(served.stop(), 0);
 }
 

@@ -182,7 +182,7 @@ fn unheard(requests: &[(Request, Receipt)], place: usize, error: &Error) -> Resu
 }
 
 /// Waits until a link stands again; false when the deadline comes first, or none will.
-async fn another_link(shared: &Shared, deadline: Monotonic) -> bool {
+pub(crate) async fn another_link(shared: &Shared, deadline: Monotonic) -> bool {
     let wait = shared.link.wait(|link| !matches!(link, crate::Link::Down { .. }));
     match select(pin!(wait), shared.clock.sleep_until(deadline)).await {
         Either::Left((link, _)) => link.is_up(),
@@ -190,7 +190,7 @@ async fn another_link(shared: &Shared, deadline: Monotonic) -> bool {
     }
 }
 
-fn left(shared: &Shared, deadline: Monotonic) -> Duration {
+pub(crate) fn left(shared: &Shared, deadline: Monotonic) -> Duration {
     deadline.saturating_since(shared.clock.monotonic())
 }
 

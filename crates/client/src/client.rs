@@ -4,12 +4,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use coachwork_transport::Connector;
 use coachwork_vehicle::{
-    Board, Catalogue, CatalogueCell, Clock, Datapoint, Driver, Each, Error, Get, Receipt, Request, Subscribe,
-    Subscription, Vehicle,
+    Board, Catalogue, CatalogueCell, Clock, Datapoint, Driver, Each, Error, Get, Receipt, Request, SignalId,
+    Subscribe, Subscription, Vehicle,
 };
 
 use crate::connect::{Established, establish};
@@ -20,7 +21,7 @@ use crate::outbox::Outbox;
 use crate::plain::Plain;
 use crate::queue::Priority;
 use crate::shared::{Mode, Shared};
-use crate::{calls, catalogue, watch};
+use crate::{calls, catalogue, history, watch};
 
 /// A car at the other end of a link. Clones are handles to the same client; when the last one is dropped, its subscriptions end and
 /// the link is closed.
@@ -114,6 +115,27 @@ impl Client {
     /// [`ErrorKind::Limit`](coachwork_vehicle::ErrorKind::Limit) and [`ErrorKind::Unavailable`](coachwork_vehicle::ErrorKind::Unavailable) where the queue does not take it.
     pub fn set_queued(&self, request: &Request, priority: Priority) -> Result<Receipt, Error> {
         calls::set_queued(&self.0.shared, request, priority)
+    }
+
+    /// What was recorded of signals, from now back through `period`: for each, in the order asked, the datapoints of that time by the time of their
+    /// source, the oldest first. The present one is none of them. Of a signal of which nothing was recorded the list is empty; with a server of plain VISS,
+    /// which does not tell that from no recording at all, it is an error.
+    ///
+    /// A part of a second of the period counts as a whole one. How much is told is bounded by the gateway (`Options::history` there) and by the largest
+    /// message. Like a get it is asked again on the next link, until `Options::request_time` is over. Cancel-safe: a dropped call asks for nothing more.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](coachwork_vehicle::ErrorKind::Unsupported) where the gateway records nothing (with a server of plain VISS, in place of the
+    /// signal's list); [`ErrorKind::Limit`](coachwork_vehicle::ErrorKind::Limit) where there is more than may be asked for at once: ask for a shorter period;
+    /// [`ErrorKind::Invalid`](coachwork_vehicle::ErrorKind::Invalid) for a period of no length, or of 999 days and more;
+    /// [`ErrorKind::Unavailable`](coachwork_vehicle::ErrorKind::Unavailable) while the link is down; [`ErrorKind::Timeout`](coachwork_vehicle::ErrorKind::Timeout).
+    /// In place of a signal's list: that it may not be read, or is of another catalogue.
+    pub async fn history(
+        &self,
+        signals: &[SignalId],
+        period: Duration,
+    ) -> Result<Each<Vec<Datapoint>>, Error> {
+        history::history(&self.0.shared, signals, period).await
     }
 
     /// The signals that the gateway has and this client does not understand, by path, with the reason.

@@ -6,6 +6,7 @@ mod catalogue;
 mod client;
 mod connect;
 mod driver;
+mod history;
 mod inbox;
 mod link;
 mod options;

@@ -80,6 +80,7 @@ struct State {
 
 enum Waiting {
     Points(Arc<Slot<Each<Datapoint>>>),
+    History(Arc<Slot<Each<Vec<Datapoint>>>>),
     Set(Option<Arc<Slot<Each<Receipt>>>>, Vec<Asked>),
     Subscribe(u64, Option<Arc<Slot<Refused>>>),
     /// Newer metadata.
@@ -175,6 +176,20 @@ impl Shared {
         let slot = Slot::new();
         let (link, ticket) =
             self.ask(|session, now| session.get(signals, within, now), |_, _| Waiting::Points(slot.clone()))?;
+        Ok(Pending::new(self.clone(), slot, link, ticket))
+    }
+
+    pub(crate) fn ask_history(
+        self: &Arc<Self>,
+        signals: &[SignalId],
+        period: std::time::Duration,
+        within: std::time::Duration,
+    ) -> Result<Pending<Each<Vec<Datapoint>>>, Unasked> {
+        let slot = Slot::new();
+        let (link, ticket) = self.ask(
+            |session, now| session.history(signals, period, within, now),
+            |_, _| Waiting::History(slot.clone()),
+        )?;
         Ok(Pending::new(self.clone(), slot, link, ticket))
     }
 

@@ -14,7 +14,10 @@ use std::time::Duration;
 
 use coachwork_gateway::{Protocol, Recent};
 use coachwork_transport::{Connection, ConnectionExt, Connector, Message, memory};
-use coachwork_vehicle::{Clock, Datapoint, Facts, Permission, Subscribe, Value, Vehicle};
+use coachwork_vehicle::{
+    Clock, Datapoint, Error, ErrorKind, Facts, Permission, Receipts, SignalId, State, Subscribe, Value,
+    Vehicle,
+};
 use futures::FutureExt;
 use rig::{DOOR, RANGE, Rig, SEAT, SPEED};
 use serde_json::{Value as Json, json};
@@ -171,6 +174,101 @@ fn what_was_recorded_is_read_as_far_back_as_was_asked() {
     let denied = peer.ask(&rig, history(SPEED, "PT30S"));
     assert_eq!(denied["error"]["number"], "401", "{denied}");
     assert!(!denied.to_string().contains("\"dp\""));
+}
+
+#[test]
+fn the_client_reads_what_was_recorded() {
+    for (plain, two) in [(false, false), (true, false), (true, true)] {
+        let rig = Rig::with(|options| options.history = 12, Facts::default());
+        if plain {
+            rig.cable.speak_plain_viss();
+        }
+        if two {
+            let (listener, connector) = memory::listen("two", &coachwork_transport::Limits::default());
+            let driver = rig.gateway.serve(listener.speaking(&["VISSv2"]));
+            rig.spawn(async move { driver.await.unwrap() });
+            rig.cable.plug(connector.offering(&["VISSv2"]));
+        }
+        rig.speed(0.0);
+        let client = rig.client();
+        assert_eq!(client.catalogue().facts().receipts == Receipts::Accepted, plain);
+        let [speed, range] = [SPEED, RANGE].map(|path| client.catalogue().resolve(path).unwrap());
+        let read = |signals: &[SignalId], period: Duration| rig.run(client.history(signals, period));
+        let kind = |error: &Error| error.kind();
+
+        // Without a recording.
+        let none = read(&[speed], 60 * SECOND);
+        let none = if plain { none.unwrap().remove(0).unwrap_err() } else { none.unwrap_err() };
+        let expected = if two { ErrorKind::Invalid } else { ErrorKind::Unsupported };
+        assert_eq!(none.kind(), expected, "{none}");
+
+        let recent = Recent::new(1000, 1_000_000);
+        let _gateway = rig.gateway.clone().remembering(Arc::new(recent.clone()));
+        let all = Subscribe::to(rig.car.catalogue().ids()).queue(64);
+        let recording = recent.record(rig.run(rig.car.subscribe(all)).unwrap());
+        rig.spawn(async move { drop(recording.await) });
+        let begin = rig.clock.now();
+        for speed in 1..=10_u8 {
+            rig.speed(f32::from(speed));
+            rig.pass(10 * SECOND);
+        }
+        let told = |answer: &Result<Vec<Datapoint>, Error>| -> Vec<State> {
+            answer.as_ref().unwrap().iter().map(|point| point.state.clone()).collect()
+        };
+        let answer = read(&[speed], 30 * SECOND).unwrap();
+        assert_eq!(told(&answer[0]), [8.0, 9.0].map(|v: f32| State::Valid(Value::Float(v))));
+        let times: Vec<_> = answer[0].as_ref().unwrap().iter().map(|point| point.source).collect();
+        assert_eq!(times, [70, 80].map(|seconds| begin.saturating_add(seconds * SECOND)));
+        // In the order asked; of one of them nothing was recorded.
+        let answer = read(&[range, speed], Duration::from_millis(19_500)).unwrap();
+        assert_eq!((told(&answer[0]), told(&answer[1])), (vec![], vec![State::Valid(Value::Float(9.0))]));
+        let nothing = read(&[speed], 5 * SECOND).unwrap();
+        assert_eq!(
+            nothing[0].as_ref().map(Vec::len).map_err(kind),
+            if plain { Err(ErrorKind::Unsupported) } else { Ok(0) }
+        );
+
+        for period in [Duration::ZERO, Duration::from_secs(999 * 86_400)] {
+            let error = read(&[speed], period);
+            let error = error.map_or_else(|error| error, |mut each| each.remove(0).unwrap_err());
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+        }
+        for speed in 11..=30_u8 {
+            rig.speed(f32::from(speed));
+        }
+        rig.settle();
+        let many = read(&[speed], 86_400 * SECOND);
+        let many = many.map_or_else(|error| error, |mut each| each.remove(0).unwrap_err());
+        // Version 2 has no row for too much.
+        assert_eq!(many.kind(), if two { ErrorKind::Unavailable } else { ErrorKind::Limit }, "{many}");
+
+        // Over a link that is lost: on the next one.
+        let asked = [speed];
+        let mut waiting = std::pin::pin!(client.history(&asked, 50 * SECOND));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        rig.cable.cut();
+        for _ in 0..50 {
+            rig.pass(SECOND / 10);
+        }
+        assert!(client.link().is_up());
+        let again = rig.run(waiting);
+        let again = again.map_or_else(|error| error, |mut each| each.remove(0).unwrap_err());
+        assert_eq!(again.kind(), many.kind(), "{again}");
+        // A dropped call leaves nothing open.
+        assert!(client.history(&asked, 30 * SECOND).now_or_never().is_none());
+        rig.settle();
+        assert!(read(&[], 30 * SECOND).unwrap().is_empty());
+        // Whoever may not read the present may not read the past.
+        rig.car.board().restrict(|_, access| {
+            let mut access = access.clone();
+            access.read = Permission::denied("private");
+            access
+        });
+        rig.settle();
+        let denied = read(&[speed], 30 * SECOND);
+        let denied = denied.map_or_else(|error| error, |mut each| each.remove(0).unwrap_err());
+        assert_eq!(denied.kind(), ErrorKind::Denied);
+    }
 }
 
 #[test]

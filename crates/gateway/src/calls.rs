@@ -77,7 +77,7 @@ pub(crate) async fn perform(
                 Ok(Done::Answered(ticket, Answer::Capabilities(capabilities)))
             }
             Call::History { target, period } => {
-                let answer = history(&shared, &pass, &target, period).await?;
+                let answer = history(&shared, &pass, form, &target, period).await?;
                 Ok(Done::Answered(ticket, answer))
             }
             Call::Get(target) => get(&pass, &target).await.map(|answer| Done::Answered(ticket, answer)),
@@ -130,7 +130,13 @@ async fn get(pass: &Pass, target: &Target) -> Result<Answer, Error> {
 }
 
 /// What was recorded, all or nothing: the rights to the present hold for the past.
-async fn history(shared: &Shared, pass: &Pass, target: &Target, period: Duration) -> Result<Answer, Error> {
+async fn history(
+    shared: &Shared,
+    pass: &Pass,
+    form: Form,
+    target: &Target,
+    period: Duration,
+) -> Result<Answer, Error> {
     let catalogue = pass.view().catalogue();
     let found = target.resolve(&catalogue)?;
     let mut signals = Vec::with_capacity(found.len());
@@ -140,7 +146,9 @@ async fn history(shared: &Shared, pass: &Pass, target: &Target, period: Duration
         signals.push(signal);
     }
     let nothing = || Error::new(ErrorKind::UnknownSignal, "nothing was recorded of it in this time");
-    let history = shared.history.get().ok_or_else(nothing)?;
+    let history = shared.history.get();
+    let history =
+        history.ok_or_else(|| Error::new(ErrorKind::Unsupported, "this gateway records nothing"))?;
     let now = shared.clock.now();
     let since = Timestamp::from_nanoseconds(
         now.nanoseconds().saturating_sub(i64::try_from(period.as_nanos()).unwrap_or(i64::MAX)),
@@ -163,13 +171,14 @@ async fn history(shared: &Shared, pass: &Pass, target: &Target, period: Duration
             points.pop();
         }
         is_empty &= points.is_empty();
-        if points.is_empty() {
+        // With additional members an empty list says so.
+        if points.is_empty() && !form.additions {
             let reason = Reason::because(ReasonKind::Source, "nothing was recorded of it in this time");
             points.push(Datapoint::not_available(reason, now));
         }
         answer.push((one.path, points));
     }
-    if is_empty { Err(nothing()) } else { Ok(Answer::History(answer)) }
+    if is_empty && !form.additions { Err(nothing()) } else { Ok(Answer::History(answer)) }
 }
 
 /// The answer to a peer of pure VISS has one error for all: where one of several requests makes no sense or is not allowed, none is carried

@@ -66,6 +66,13 @@ impl Shared {
                 });
                 slot.fill(Settled::Answered(points));
             }
+            Some(Waiting::History(slot)) => {
+                let recorded = answer.and_then(|reply| match reply {
+                    Reply::History(recorded) => Ok(recorded),
+                    _ => Err(odd()),
+                });
+                slot.fill(Settled::Answered(recorded));
+            }
             Some(Waiting::Set(slot, asked)) => {
                 let stages = answer.and_then(|reply| match reply {
                     Reply::Set(stages) if stages.len() == asked.len() => Ok(stages),

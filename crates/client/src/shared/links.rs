@@ -265,6 +265,7 @@ impl Waiting {
         }
         match self {
             Self::Points(slot) => slot.fill(of(how)),
+            Self::History(slot) => slot.fill(of(how)),
             Self::Set(Some(slot), _) => slot.fill(of(how)),
             Self::Subscribe(_, Some(slot)) => slot.fill(of(how)),
             Self::Set(None, _)

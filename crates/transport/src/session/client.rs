@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use coachwork_vehicle::{
-    Catalogue, Credential, Datapoint, Each, Error, ErrorKind, Event, Filter, Monotonic, Operation, Outcome,
-    Points, Reason, ReasonKind, SignalId, Stage, State, Subscribe,
+    Catalogue, Credential, Datapoint, Each, Entry, Error, ErrorKind, Event, Filter, Monotonic, Operation,
+    Outcome, Points, Reason, ReasonKind, SignalId, Stage, State, Subscribe,
 };
 
 use super::{Moment, Ticket};
@@ -19,8 +19,8 @@ use crate::delivery::Delivery;
 use crate::limits::Limits;
 use crate::message::Message;
 use crate::viss::{
-    Call, Dialect, Form, Group, Metadata, Operator, Outline, RawReceipt, RawReply, Request, SetItem,
-    Standard, SubscriptionId, Target, Text, Wanted, WireValue, protocol,
+    Call, Dialect, Form, Group, Metadata, OneOrMany, Operator, Outline, RawItem, RawReceipt, RawReply,
+    Request, SetItem, Standard, SubscriptionId, Target, Text, Wanted, WireValue, protocol, whole_period,
 };
 
 /// The client's side of one connection.
@@ -91,6 +91,8 @@ pub enum Reply {
     Points(Each<Datapoint>),
     /// To a request for metadata.
     Metadata(Metadata),
+    /// To a request for history: what was recorded of each signal, the oldest first, in the order asked.
+    History(Each<Vec<Datapoint>>),
     /// To a set: how far each item has come, in the order asked. What is accepted is settled later by an [`Arrived::Receipt`], if
     /// the server gives additional members; otherwise nothing more is heard of it.
     Set(Each<Stage>),
@@ -123,6 +125,7 @@ struct Open {
 #[derive(Debug)]
 enum Kind {
     Get(Vec<SignalId>),
+    History(Vec<SignalId>),
     Metadata { root: String },
     Set { items: usize },
     Subscribe,
@@ -134,7 +137,7 @@ impl Kind {
     /// What the request asks, by its name in VISS.
     fn action(&self) -> &'static str {
         match self {
-            Self::Get(_) | Self::Metadata { .. } => "get",
+            Self::Get(_) | Self::History(_) | Self::Metadata { .. } => "get",
             Self::Set { .. } => "set",
             Self::Subscribe => "subscribe",
             Self::Unsubscribe => "unsubscribe",
@@ -209,17 +212,24 @@ impl ClientSession {
         within: Duration,
         now: Moment,
     ) -> Result<(Ticket, Bytes), Error> {
-        let catalogue = self.catalogue()?;
-        let paths = signals.iter().map(|&id| catalogue.path(id).map(coachwork_vehicle::Path::as_str));
-        let target = Target::of(&paths.collect::<Result<Vec<_>, _>>()?);
-        if signals.is_empty() {
-            return Err(Error::new(ErrorKind::Invalid, "no signals to get").during(Operation::Get));
-        }
-        if target.root().is_empty() && !self.form.additions {
-            let message = "pure VISS gets signals of one tree at a time";
-            return Err(Error::new(ErrorKind::Unsupported, message).during(Operation::Get));
-        }
+        let target = self.target(signals)?;
         self.request(Kind::Get(signals.to_vec()), Call::Get(target), within, now)
+    }
+
+    /// The message that asks what was recorded of signals, from now back through `period`, whose part of a second counts as a whole one.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get), and [`ErrorKind::Invalid`] for a period of no length, or of 999 days and more.
+    pub fn history(
+        &mut self,
+        signals: &[SignalId],
+        period: Duration,
+        within: Duration,
+        now: Moment,
+    ) -> Result<(Ticket, Bytes), Error> {
+        let period = whole_period(period)?;
+        let target = self.target(signals)?;
+        self.request(Kind::History(signals.to_vec()), Call::History { target, period }, within, now)
     }
 
     /// The message that asks actuators to move. `within` is the time for the answer; each request has its own for the outcome.
@@ -387,6 +397,21 @@ impl ClientSession {
         }
     }
 
+    /// These signals, as a get names them.
+    fn target(&self, signals: &[SignalId]) -> Result<Target, Error> {
+        let catalogue = self.catalogue()?;
+        let paths = signals.iter().map(|&id| catalogue.path(id).map(coachwork_vehicle::Path::as_str));
+        let target = Target::of(&paths.collect::<Result<Vec<_>, _>>()?);
+        if signals.is_empty() {
+            return Err(Error::new(ErrorKind::Invalid, "no signals to get").during(Operation::Get));
+        }
+        if target.root().is_empty() && !self.form.additions {
+            let message = "pure VISS gets signals of one tree at a time";
+            return Err(Error::new(ErrorKind::Unsupported, message).during(Operation::Get));
+        }
+        Ok(target)
+    }
+
     fn unreadable(&mut self, message: &Message, error: Error) -> Result<Arrived, Error> {
         let outline = Outline::of(message.data());
         let ticket = outline.id.and_then(|id| id.parse().ok()).map(Ticket);
@@ -484,17 +509,20 @@ impl ClientSession {
         let lacks = |what: &str| protocol(format!("the answer has no {what}"));
         match kind {
             Kind::Get(signals) => {
-                let catalogue = self.catalogue()?;
-                let mut found = HashMap::new();
-                for item in reply.data.ok_or_else(|| lacks("data"))?.into_vec() {
-                    let Some(signal) = catalogue.id(&item.path.0.replace('/', ".")) else { continue };
-                    let entry = catalogue.entry(signal)?;
-                    found.insert(signal, item.into_result(entry, self.form.additions, now.time));
-                }
-                let missing = || Err(lacks("datapoint of this signal"));
-                Ok(Reply::Points(
-                    signals.iter().map(|id| found.get(id).cloned().unwrap_or_else(missing)).collect(),
-                ))
+                let data = reply.data.ok_or_else(|| lacks("data"))?;
+                let missing = || lacks("datapoint of this signal");
+                self.each(&signals, data, missing, |item, entry| {
+                    item.into_result(entry, self.form.additions, now.time)
+                })
+                .map(Reply::Points)
+            }
+            Kind::History(signals) => {
+                let data = reply.data.ok_or_else(|| lacks("data"))?;
+                let missing = || lacks("datapoints of this signal");
+                self.each(&signals, data, missing, |item, entry| {
+                    item.into_history(entry, self.form.additions, now.time)
+                })
+                .map(Reply::History)
             }
             Kind::Metadata { root } => {
                 let tree = reply.metadata.ok_or_else(|| lacks("metadata"))?;
@@ -533,6 +561,23 @@ impl ClientSession {
                 Ok(Reply::Delivered { stored, refused: number(reply.refused_note) })
             }
         }
+    }
+
+    /// What an answer says of each signal, in the order asked.
+    fn each<T: Clone>(
+        &self,
+        signals: &[SignalId],
+        data: OneOrMany<RawItem<'_>>,
+        missing: impl Fn() -> Error,
+        read: impl Fn(RawItem<'_>, &Entry) -> Result<T, Error>,
+    ) -> Result<Each<T>, Error> {
+        let catalogue = self.catalogue()?;
+        let mut found = HashMap::new();
+        for item in data.into_vec() {
+            let Some(signal) = catalogue.id(&item.path.0.replace('/', ".")) else { continue };
+            found.insert(signal, read(item, catalogue.entry(signal)?));
+        }
+        Ok(signals.iter().map(|id| found.get(id).cloned().unwrap_or_else(|| Err(missing()))).collect())
     }
 
     fn event(&mut self, reply: RawReply<'_>, now: Moment) -> Result<Arrived, Error> {

@@ -28,6 +28,7 @@ pub use capabilities::Capabilities;
 pub use dialect::{Dialect, Form};
 pub use event::{EncodedEvent, EventHead};
 pub use metadata::{EncodedMetadata, Metadata};
+pub use period::read as period_of;
 pub use request::{BadRequest, Call, Group, Request, Resolved, SetItem, SubscriptionId, Wanted};
 pub use target::{Found, MAX_SCANS, Target};
 pub use trigger::{Operator, Standard, Trigger};
@@ -35,6 +36,8 @@ pub use value::WireValue;
 
 pub(crate) use answer::Envelope;
 pub(crate) use outline::Outline;
+pub(crate) use period::whole as whole_period;
+pub(crate) use point::{OneOrMany, RawItem};
 pub(crate) use reply::{RawReceipt, RawReply, protocol};
 pub(crate) use request::at_most;
 pub(crate) use value::Text;

@@ -13,9 +13,12 @@ const DAY: u64 = 86_400;
 /// The standard's bound: the number of days is below this.
 const DAYS: u64 = 999;
 
+/// The period of a history filter: an ISO 8601 duration of days, hours, minutes and seconds, as in `P2DT12H`, longer than zero and below
+/// 999 days.
+///
 /// # Errors
-/// Where the text is no such duration; fractions, weeks, months and years are none.
-pub(crate) fn read(text: &str) -> Result<Duration, Error> {
+/// [`ErrorKind::Invalid`](coachwork_vehicle::ErrorKind::Invalid) where the text is no such duration; fractions, weeks, months and years are none.
+pub fn read(text: &str) -> Result<Duration, Error> {
     let wrong =
         || invalid("a period is an ISO 8601 duration of days, hours, minutes and seconds, as in P2DT12H");
     let rest = text.strip_prefix('P').ok_or_else(wrong)?;
@@ -50,6 +53,18 @@ pub(crate) fn read(text: &str) -> Result<Duration, Error> {
     }
     if seconds >= DAYS * DAY {
         return Err(invalid("a period is below 999 days"));
+    }
+    Ok(Duration::from_secs(seconds))
+}
+
+/// A period that can be written: whole seconds, a part of one counted as one.
+///
+/// # Errors
+/// Where it is none, or too long.
+pub(crate) fn whole(period: Duration) -> Result<Duration, Error> {
+    let seconds = period.as_secs().saturating_add(u64::from(period.subsec_nanos() > 0));
+    if seconds == 0 || seconds >= DAYS * DAY {
+        return Err(invalid("a period is longer than zero and below 999 days"));
     }
     Ok(Duration::from_secs(seconds))
 }
@@ -132,6 +147,16 @@ mod tests {
         ] {
             assert!(read(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_part_of_a_second_counts_as_one() {
+        assert_eq!(whole(Duration::from_nanos(1)).unwrap(), Duration::from_secs(1));
+        assert_eq!(whole(Duration::from_millis(2001)).unwrap(), Duration::from_secs(3));
+        for none in [Duration::ZERO, Duration::from_secs(DAYS * DAY), Duration::MAX] {
+            assert!(whole(none).is_err(), "{none:?}");
+        }
+        assert!(whole(Duration::from_secs(DAYS * DAY - 1)).is_ok());
     }
 
     proptest! {

@@ -189,6 +189,34 @@ impl RawItem<'_> {
     }
 }
 
+impl RawItem<'_> {
+    /// What was recorded of a signal, the oldest first.
+    pub(crate) fn into_history(
+        self,
+        entry: &Entry,
+        additions: bool,
+        received: Timestamp,
+    ) -> Result<Vec<Datapoint>, Error> {
+        if let Some(error) = self.error {
+            return Err(error.into_error());
+        }
+        let missing =
+            || Error::new(ErrorKind::Protocol, "the answer has no datapoints").on_path(&self.path.0);
+        let raw = self.dp.ok_or_else(missing)?.into_vec();
+        // In pure VISS one that stands for none.
+        if let [RawPoint { value: Some(RawValue::Scalar(text)), .. }] = raw.as_slice()
+            && !additions
+            && text.0 == NO_VALUE
+        {
+            return Ok(Vec::new());
+        }
+        let mut points: Vec<_> =
+            raw.into_iter().map(|point| point.into_datapoint(entry, additions, received)).collect();
+        points.sort_by_key(|point| point.source);
+        Ok(points)
+    }
+}
+
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor<T>(std::marker::PhantomData<T>);
