@@ -140,6 +140,56 @@ fn whoever_has_no_certificate_stays_out_where_one_is_asked_for() {
     assert_eq!(served.stop(), 0);
 }
 
+#[test]
+fn tcp_is_encrypted_and_both_ends_take_up_new_certificates() {
+    let (desk, old, new) = (Desk::new(), Authority::new(), Authority::new());
+    let files = |authority: &Authority| {
+        desk.write("ca.pem", &authority.pem);
+        authority.certify(&desk, "server");
+        authority.certify(&desk, "phone");
+    };
+    files(&old);
+    desk.write("old.pem", &old.pem);
+    let config = |address: &str| {
+        format!(
+            "[vehicle.simulator]\n[[listen.tcp]]\naddress = \"{address}\"\ncertificate = \"server.pem\"\nkey = \"server.key\"\nclients = \"ca.pem\"\n\
+             [access]\nanonymous = false\n[limits]\ndrain_time = 0.1\n"
+        )
+    };
+    let mut served = Served::config(desk.path(), &config("127.0.0.1:0"), 1);
+    let address = served.url().strip_prefix("tcps://").unwrap().to_owned();
+    let (ca, cert, key) = (desk.name("ca.pem"), desk.name("phone.pem"), desk.name("phone.key"));
+    let mine = ["--ca-cert", &ca, "--cert", &cert, "--key", &key];
+    let get = |served: &Served, more: &[&str]| served.client(&[&["get", ODOMETER], more].concat());
+    assert_eq!(get(&served, &mine).0, 0);
+    let (status, _, err) = get(&served, &["--ca-cert", &ca]);
+    assert!(status != 0, "{err}");
+    let (status, _, err) = get(&served, &[]);
+    assert!(status == 1 && err.contains("tcps:// needs to know whom to believe: give --ca-cert"), "{err}");
+    let (status, _, err) = run(&["get", "-s", &format!("tcp://{address}"), ODOMETER]);
+    assert!(status == 3 && err.contains("it speaks TLS, and this link is plain"), "{status} {err}");
+
+    let mut watch = Running::start(
+        coachwork().args(["subscribe", "-s", served.url(), "--format", "json", "Vehicle.Speed"]).args(mine),
+    );
+    watch.line_with("Vehicle.Speed");
+    files(&new);
+    served.process.signal("HUP");
+    served.process.told("certificates renewed");
+    assert_eq!(get(&served, &mine).0, 0);
+    let (status, _, err) = get(&served, &["--ca-cert", &desk.name("old.pem")]);
+    assert!(
+        status == 3 && err.contains("goes back to none of the roots that are believed"),
+        "{status} {err}"
+    );
+    // Whoever was there stays, and when it has to come again, it shows what is in its files then.
+    assert_eq!(served.stop(), 0);
+    watch.line_with("\"link\":\"down\"");
+    let again = Served::config(desk.path(), &config(&address), 1);
+    watch.line_with("\"link\":\"up\"");
+    assert_eq!(again.stop(), 0);
+}
+
 const VIN: &str = "--vin 1M8GDM9AXKP042788";
 const SEAT: &str = "Vehicle.Seat";
 const RANGE: &str = "Vehicle.Range";

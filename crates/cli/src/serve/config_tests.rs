@@ -54,6 +54,11 @@ address = "10.0.0.1:80"
 allow_plain_links = true
 [[listen.tcp]]
 address = "[::1]:6444"
+[[listen.tcp]]
+address = "0.0.0.0:6445"
+certificate = "server.pem"
+key = "server.key"
+clients = "clients.pem"
 [[listen.unix]]
 path = "/run/car.sock"
 [[listen.mqtt]]
@@ -146,7 +151,24 @@ fn each_fault_has_its_place_and_key() {
         ("[[listen.tcp]]\n", "1:1: listen.tcp[0]: missing field `address`"),
         (
             "[[listen.tcp]]\naddress = \"127.0.0.1:1\"\n[[listen.tcp]]\naddress = \"0.0.0.0:1\"",
-            "4:11: listen.tcp[1].address: 0.0.0.0:1 is reached from other machines",
+            "4:11: listen.tcp[1].address: 0.0.0.0:1 is reached from other machines, and what travels there in the clear others can read \
+             and change: give it `certificate` and `key`, or say `allow_plain_links = true`",
+        ),
+        (
+            "[[listen.tcp]]\naddress = \"[::]:1\"\ncertificate = \"a\"",
+            "listen.tcp[0].key: a certificate needs its key",
+        ),
+        (
+            "[[listen.tcp]]\naddress = \"127.0.0.1:1\"\nclients = \"a\"",
+            "listen.tcp[0].certificate: clients show certificates only to a server that has one",
+        ),
+        (
+            "[[listen.tcp]]\naddress = \"[::]:1\"\ncertificate = \"a\"\nkey = \"b\"\nallow_plain_links = true",
+            "5:21: listen.tcp[0].allow_plain_links: with a certificate, no link is plain",
+        ),
+        (
+            "[[listen.tcp]]\naddress = \"[::]:1\"\ncertificate = \"a\"\nkey = \"b\"\nclients = \"c\"\n[[listen.unix]]\npath = \"d\"",
+            "access.anonymous: it is reached from other machines: say who may come in",
         ),
         (
             "[[listen.websocket]]\naddress = \"192.168.1.2:1\"",
@@ -211,6 +233,19 @@ fn each_fault_has_its_place_and_key() {
     }
     let long = fault(&" ".repeat(MAX_CONFIG + 1));
     assert_eq!(long, "it has more than 262144 bytes");
+}
+
+#[test]
+fn whoever_asks_each_peer_for_a_certificate_needs_to_say_no_more() {
+    let shown = "address = \"0.0.0.0:1\"\ncertificate = \"a\"\nkey = \"b\"\nclients = \"c\"\n";
+    for listen in
+        [format!("[[listen.tcp]]\n{shown}"), format!("[[listen.tcp]]\n{shown}[[listen.websocket]]\n{shown}")]
+    {
+        let config = Config::parse(&listen).unwrap();
+        assert!(!config.access.takes_anonymous(&config.listen));
+        let open = format!("{listen}[[listen.tcp]]\naddress = \"127.0.0.1:0\"\n");
+        assert!(fault(&open).contains("or `clients` of each transport"), "{open}");
+    }
 }
 
 /// A config with something done to it.

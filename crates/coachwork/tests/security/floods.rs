@@ -3,15 +3,16 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use coachwork::system::spawn;
+use coachwork::system::tls::{ClientTls, Identity, Roots, ServerTls};
 #[cfg(unix)]
 use coachwork::system::unix;
-use coachwork::transport::Limits;
+use coachwork::system::{spawn, tcp};
+use coachwork::transport::{Connector, Limits};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::stand::{MINUTE, SPEED, Stand, change, get, is_refused, soon, subscribe};
+use crate::stand::{MINUTE, Peer, SPEED, Stand, change, get, is_refused, soon, subscribe};
 
 #[tokio::test]
 async fn a_flood_of_requests_waits_and_others_are_served() {
@@ -104,6 +105,39 @@ async fn slowloris_in_the_handshake_is_cut_off_and_frees_its_place() {
     }
     assert_eq!(stand.gateway.counters().turned_away, 8);
     stand.serves_others().await;
+}
+
+#[tokio::test]
+async fn slowloris_in_the_tls_handshake_is_cut_off_and_frees_its_place() {
+    let stand = Stand::with(|options| options.handshakes = 4).await;
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let shown = Identity::from_pem(made.cert.pem(), made.signing_key.serialize_pem()).unwrap();
+    let limits = Limits::default();
+    let listener = tcp::listen("127.0.0.1:0", &limits).await.unwrap();
+    let address = listener.address();
+    spawn(stand.gateway.serve(listener.secured(&ServerTls::new(&shown).unwrap()))).unwrap();
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        slow.push(raw(address, b"\x16\x03\x01\x02\x00\x01\x00").await);
+    }
+    stand.pass(Duration::ZERO).await;
+    let believed = ClientTls::trusting(&Roots::from_pem(made.cert.pem()).unwrap()).unwrap();
+    let next = tcp::connector(format!("localhost:{}", address.port()), &limits).secured(&believed);
+    let next = next.within(MINUTE);
+    let mut waiting = next.connect();
+    // A byte now and then is no handshake.
+    for stream in &mut slow {
+        stream.write_all(b"\x01").await.unwrap();
+    }
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut waiting).await.is_err());
+    stand.serves_others().await;
+    stand.pass(Duration::from_secs(11)).await;
+    for mut stream in slow {
+        assert!(is_cut(&mut stream).await);
+    }
+    let mut peer = Peer(soon(waiting).await.unwrap());
+    assert_eq!(peer.ask(get(SPEED), None).await["data"]["dp"]["value"], "50");
+    assert_eq!(stand.gateway.counters().turned_away, 4);
 }
 
 /// How a transport puts a message.
