@@ -86,3 +86,30 @@ fn a_broker_wants_a_certificate_and_another_a_password() {
     get(&["get", "-s", &second, "--mqtt-user", "car", "--mqtt-password-file", secret, ODOMETER]);
     assert_eq!(served.stop(), 0);
 }
+
+#[test]
+fn whom_a_car_believes_at_its_broker_changes_while_it_runs() {
+    let (Some(tls), Some(made)) = (told("COACHWORK_MQTT_TLS"), told("COACHWORK_MQTT_CERTIFICATES")) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    // Another authority at first: the car does not go to this broker.
+    std::fs::copy(format!("{made}/others.pem"), &ca).unwrap();
+    let url = format!("{tls}/believing-{}", std::process::id());
+    let config = format!(
+        "[vehicle.simulator]\n[access]\nanonymous = true\n[reload]\nevery = 3600\n[[listen.mqtt]]\nurl = \"{url}\"\nca = \"ca.pem\"\n"
+    );
+    let mut served = Served::config(folder.path(), &config, 1);
+    let roots = format!("{made}/roots.pem");
+    let (status, _, _) = run(&["get", "-s", &url, "--timeout", "2", "--ca-cert", &roots, ODOMETER]);
+    assert_eq!(status, 4);
+    std::fs::write(&ca, "nonsense").unwrap();
+    served.process.signal("HUP");
+    served.process.told("certificates not renewed, and the old kept");
+    std::fs::copy(&roots, &ca).unwrap();
+    served.process.signal("HUP");
+    served.process.told("certificates renewed");
+    get(&["get", "-s", &url, "--ca-cert", &roots, ODOMETER]);
+    assert_eq!(served.stop(), 0);
+}
