@@ -51,8 +51,10 @@ pub fn check_answer_topic(topic: &str) -> Result<(), TopicFault> {
     Ok(())
 }
 
-/// The name of a vehicle at its broker: letters, digits, `.`, `_`, `-` and `:`, at most 128.
+/// The name of a vehicle at its broker: letters, digits, `.`, `_`, `-` and `:`, at most 128. It may have a `/` before it: then so do its
+/// topics, as with the reference server, which asks on `/VID/Vehicle`.
 pub(crate) fn is_vehicle(name: &str) -> bool {
+    let name = name.strip_prefix('/').unwrap_or(name);
     (1..=MAX_VEHICLE).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b':'))
 }
@@ -114,8 +116,8 @@ mod tests {
 
     #[test]
     fn a_vehicle_has_a_plain_name() {
-        assert!(is_vehicle("WVWZZZ1JZXW000001") && is_vehicle("fleet-7:car_1.a"));
-        for bad in ["", "a/b", "+", "a#", "$SYS x", "ä", &"a".repeat(129)] {
+        assert!(is_vehicle("WVWZZZ1JZXW000001") && is_vehicle("fleet-7:car_1.a") && is_vehicle("/VID"));
+        for bad in ["", "/", "//a", "a/", "a/b", "+", "a#", "$SYS x", "ä", &"a".repeat(129)] {
             assert!(!is_vehicle(bad), "{bad}");
         }
     }

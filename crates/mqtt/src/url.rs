@@ -66,6 +66,7 @@ mod tests {
         assert_eq!(parts("mqtts://b.example/CAR1"), is(true, "b.example", 8883, "CAR1"));
         assert_eq!(parts("MQTT://127.0.0.1:1884/c-1"), is(false, "127.0.0.1", 1884, "c-1"));
         assert_eq!(parts("mqtt://[::1]/c"), is(false, "::1", 1883, "c"));
+        assert_eq!(parts("mqtt://b//CAR1"), is(false, "b", 1883, "/CAR1"));
         assert_eq!(&*Url::parse("mqtts://b:1/SECRETVIN").unwrap().shown, "mqtts://b:1");
     }
 
