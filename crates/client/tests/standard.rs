@@ -31,12 +31,16 @@ impl Peer {
         Self(rig.run(rig.cable.connect()).unwrap())
     }
 
-    /// One that speaks version 2.
+    /// One that has agreed on version 2.
     fn two(rig: &Rig) -> Self {
-        let (listener, connector) = memory::listen("two", &coachwork_transport::Limits::default());
-        let driver = rig.gateway.serve(listener.speaking(&["VISSv2"]));
+        Self::agreed(rig, "VISSv2")
+    }
+
+    fn agreed(rig: &Rig, subprotocol: &str) -> Self {
+        let (listener, connector) = memory::listen("agreed", &coachwork_transport::Limits::default());
+        let driver = rig.gateway.serve(listener.speaking(&[subprotocol]));
         rig.spawn(async move { driver.await.unwrap() });
-        Self(rig.run(connector.offering(&["VISSv2"]).connect()).unwrap())
+        Self(rig.run(connector.offering(&[subprotocol]).connect()).unwrap())
     }
 
     fn send(&mut self, rig: &Rig, mut request: Json) {
@@ -386,6 +390,62 @@ fn version_2_repeats_a_subscription_that_there_is_not() {
 }
 
 #[test]
+fn where_no_version_was_agreed_on_the_words_of_the_peer_tell_which() {
+    let rig = Rig::new();
+    let unknown = || get("Vehicle.Nowhere");
+    let mut peer = Peer::of(&rig);
+    assert_eq!(peer.ask(&rig, unknown())["error"]["number"], "404", "version 3 as long as nothing tells");
+    let subscribed = peer.ask(&rig, json!({"action":"subscribe","path":SPEED}));
+    let id = subscribed["subscriptionId"].as_str().unwrap_or_else(|| panic!("{subscribed}")).to_owned();
+    while peer.hear(&rig).is_some() {}
+    let gone = peer.ask(&rig, json!({"action":"unsubscribe","subscriptionId":id}));
+    assert_eq!(gone["subscriptionId"], id.as_str(), "version 2: {gone}");
+    assert_eq!(peer.ask(&rig, unknown())["error"]["number"], 404);
+    // It stays so, whatever follows.
+    let three = json!({"variant":"metadata","parameter":"0"});
+    let asked = peer.ask(&rig, json!({"action":"get","path":"Vehicle.Nowhere","filter":three.clone()}));
+    assert_eq!(asked["error"]["number"], 404);
+    for (filter, number) in [
+        (json!({"type":"paths","parameter":["Nowhere"]}), json!(404)),
+        (json!([{"type":"nonsense","parameter":"1"}]), json!(400)),
+        (json!({"variant":"paths","parameter":["Nowhere"]}), json!("404")),
+    ] {
+        let mut peer = Peer::of(&rig);
+        let answer = peer.ask(&rig, json!({"action":"get","path":"Vehicle","filter":filter}));
+        assert_eq!(answer["error"]["number"], number, "{answer}");
+        if number.is_string() {
+            let answer = peer.ask(&rig, json!({"action":"subscribe","path":SPEED}));
+            assert_eq!(answer["error"]["number"], "400", "version 3 wants a filter: {answer}");
+        }
+    }
+    // What was agreed on holds.
+    let two = Peer::two(&rig).ask(&rig, json!({"action":"get","path":"Vehicle","filter":three}));
+    assert!(two["metadata"].is_object(), "{two}");
+}
+
+#[test]
+fn a_request_id_that_is_a_number_comes_back_as_one() {
+    let rig = Rig::new();
+    let mut peer = Peer::of(&rig);
+    for (id, back) in
+        [("7", "7"), ("\"7\"", "\"7\""), ("-1", "-1"), ("18446744073709551615", "18446744073709551615")]
+    {
+        for path in [SPEED, "Vehicle.Nowhere"] {
+            let text = format!(r#"{{"action":"get","path":"{path}","requestId":{id}}}"#);
+            rig.run(peer.0.send(&Message::text(text))).unwrap();
+            let answer = peer.hear(&rig).unwrap();
+            assert_eq!(answer["requestId"].to_string(), back, "{answer}");
+        }
+    }
+    // In what is refused before anything is asked, too.
+    rig.run(peer.0.send(&Message::text(r#"{"action":"get","path":5.5e,"requestId":8}"#))).unwrap();
+    let refused = peer.hear(&rig).unwrap();
+    assert_eq!(refused["error"]["number"], "400");
+    rig.run(peer.0.send(&Message::text(r#"{"action":"nonsense","requestId":8}"#))).unwrap();
+    assert_eq!(peer.hear(&rig).unwrap()["requestId"], 8);
+}
+
+#[test]
 fn times_have_six_digits_for_those_who_know_no_more() {
     let rig = Rig::new();
     let mut peer = Peer::of(&rig);
@@ -440,7 +500,7 @@ fn defect_of_others_a_value_that_does_not_convert_is_an_error_and_moves_nothing(
 #[test]
 fn defect_of_others_a_subscribe_without_a_filter_is_an_answer_and_no_end() {
     let rig = Rig::new();
-    let mut peer = Peer::of(&rig);
+    let mut peer = Peer::agreed(&rig, "VISSv3");
     let answer = peer.ask(&rig, json!({"action":"subscribe","path":SPEED}));
     assert_eq!(
         (&answer["error"]["number"], &answer["error"]["reason"]),

@@ -128,6 +128,7 @@ impl Peer {
     ) -> Self {
         let credential = connection.info().credential();
         let session = ServerSession::new(dialect, credential, &shared.options.limits);
+        let session = if connection.info().subprotocol.is_some() { session } else { session.guessing() };
         let draining = Box::pin(shared.drain.listen());
         let (heard, feeds) = (shared.clock.monotonic(), Feeds::new(shared.clone()));
         let options = &shared.options;

@@ -112,7 +112,7 @@ impl MqttListener {
         self
     }
 
-    /// Speaks this with everybody: `VISSv2`, `VISSv3`. MQTT has no way to agree on it. Default: version 3, under no name.
+    /// Speaks this with everybody: `VISSv2`, `VISSv3`. MQTT has no way to agree on it. Default: no name, so that a gateway takes it from their words.
     #[must_use]
     pub fn speaking(mut self, subprotocol: &str) -> Self {
         self.broker.subprotocol = Some(subprotocol.into());

@@ -248,7 +248,8 @@ fn encode(path: &str, request: &Request) -> Bytes {
     let item =
         SetItem { path: path.to_owned(), value: WireValue::of(&request.value), within: None, key: None };
     let call = Call::Set(vec![item]);
-    Message { id: "1".to_owned(), additions: false, authorization: None, call }.encode(Dialect::V3)
+    Message { id: "1".to_owned(), id_is_number: false, additions: false, authorization: None, call }
+        .encode(Dialect::V3)
 }
 
 fn decode(item: &Item, catalogue: &Catalogue, now: Moment) -> Option<Request> {

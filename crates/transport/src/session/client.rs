@@ -414,7 +414,7 @@ impl ClientSession {
 
     fn unreadable(&mut self, message: &Message, error: Error) -> Result<Arrived, Error> {
         let outline = Outline::of(message.data());
-        let ticket = outline.id.and_then(|id| id.parse().ok()).map(Ticket);
+        let ticket = outline.id.and_then(|id| id.0.parse().ok()).map(Ticket);
         let said = |action: &str| outline.action.as_ref().is_none_or(|said| *said == action);
         // Without its answer nobody could end a subscription, and nobody knows the signals.
         let alone = |kind: &Kind| !matches!(kind, Kind::Subscribe | Kind::Metadata { .. });
@@ -460,7 +460,8 @@ impl ClientSession {
         let authorization =
             self.authorization.clone().filter(|_| self.show_authorization || !self.form.additions);
         self.show_authorization = false;
-        let request = Request { id: ticket.0.to_string(), additions: asked, authorization, call };
+        let request =
+            Request { id: ticket.0.to_string(), id_is_number: false, additions: asked, authorization, call };
         (ticket, request.encode(self.form.dialect))
     }
 

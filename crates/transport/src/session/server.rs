@@ -14,7 +14,7 @@ use crate::limits::Limits;
 use crate::message::Message;
 use crate::viss::{
     Answer, BadRequest, Call, Dialect, EncodedEvent, Envelope, EventHead, Form, Request, SubscriptionId,
-    Wanted, at_most,
+    Tongue, Wanted, at_most,
 };
 
 /// The server's side of one connection.
@@ -38,6 +38,8 @@ use crate::viss::{
 #[derive(Debug)]
 pub struct ServerSession {
     form: Form,
+    /// The link does not say which version the peer speaks, and its words have not told yet.
+    guesses: bool,
     limits: Limits,
     /// What the link or an earlier request proved.
     credential: Credential,
@@ -82,6 +84,7 @@ pub enum Received {
 #[derive(Debug)]
 struct Open {
     id: String,
+    id_is_number: bool,
     action: &'static str,
     deadline: Monotonic,
     kind: Kind,
@@ -104,6 +107,7 @@ enum Kind {
 #[derive(Debug)]
 struct OpenReceipts {
     id: String,
+    id_is_number: bool,
     settled: Vec<bool>,
 }
 
@@ -112,6 +116,7 @@ impl ServerSession {
     pub fn new(dialect: Dialect, link: Credential, limits: &Limits) -> Self {
         Self {
             form: Form::pure(dialect),
+            guesses: false,
             limits: limits.clone(),
             credential: link,
             open: VecDeque::new(),
@@ -126,14 +131,25 @@ impl ServerSession {
         }
     }
 
-    /// How messages to the peer look at present. It changes at most once, when the peer asks for additional members.
+    /// Takes the version from the words of the peer, for a link that has not agreed on one: the first request whose filter has a `type`, or that
+    /// subscribes without one, is of version 2, the first whose filter has a `variant` of version 3. Until then it is as said before.
+    #[must_use]
+    pub fn guessing(self) -> Self {
+        Self { guesses: true, ..self }
+    }
+
+    /// How messages to the peer look at present. It changes when the peer asks for additional members, and where it was to be guessed which
+    /// version it speaks, before its first subscription.
     pub fn form(&self) -> Form {
         self.form
     }
 
     /// Takes a message of the peer.
     pub fn receive(&mut self, message: &Message, now: Moment) -> Received {
-        let request = match Request::decode(message, self.form.dialect, &self.limits) {
+        let mut tongue = Tongue { dialect: self.form.dialect, is_settled: !self.guesses };
+        let decoded = Request::decode_in(message, &mut tongue, &self.limits);
+        (self.form.dialect, self.guesses) = (tongue.dialect, !tongue.is_settled);
+        let request = match decoded {
             Ok(request) => request,
             Err(bad) => {
                 self.greet(bad.additions);
@@ -141,7 +157,7 @@ impl ServerSession {
             }
         };
         self.greet(request.additions);
-        let (id, action) = (request.id, request.call.action());
+        let (id, id_is_number, action) = (request.id, request.id_is_number, request.call.action());
         let repeated = match &request.call {
             Call::Unsubscribe(subscription) if self.form.dialect == Dialect::V2 => Some(subscription.clone()),
             _ => None,
@@ -149,8 +165,8 @@ impl ServerSession {
         let (credential, kind) = match self.check(&id, request.authorization, &request.call) {
             Ok(checked) => checked,
             Err(error) => {
-                let bad =
-                    BadRequest { id: Some(id), action: Some(action), additions: request.additions, error };
+                let additions = request.additions;
+                let bad = BadRequest { id: Some(id), id_is_number, action: Some(action), additions, error };
                 return self.refuse(&bad, repeated.as_ref(), now);
             }
         };
@@ -163,7 +179,7 @@ impl ServerSession {
         self.newest = Some(ticket);
         let deadline = now.monotonic.saturating_add(self.limits.request_time);
         let shown = credential != Credential::None;
-        self.open.push_back((ticket, Open { id, action, deadline, kind, shown }));
+        self.open.push_back((ticket, Open { id, id_is_number, action, deadline, kind, shown }));
         Received::Call { ticket, credential, call: request.call }
     }
 
@@ -175,6 +191,7 @@ impl ServerSession {
         let envelope = Envelope {
             action: Some(open.action),
             id: Some(&open.id),
+            id_is_number: open.id_is_number,
             form: self.form,
             welcome: std::mem::take(&mut self.welcome),
             ts: now.time,
@@ -205,7 +222,8 @@ impl ServerSession {
                     // Its name stays taken until the last receipt is settled.
                     self.ids.insert(open.id.clone());
                     let settled = settled.collect();
-                    self.receipts.insert(ticket, OpenReceipts { id: open.id.clone(), settled });
+                    let (id, id_is_number) = (open.id.clone(), open.id_is_number);
+                    self.receipts.insert(ticket, OpenReceipts { id, id_is_number, settled });
                 }
                 envelope.set(receipts)
             }
@@ -257,7 +275,8 @@ impl ServerSession {
             return None;
         }
         self.open_receipts = self.open_receipts.saturating_sub(1);
-        let (id, done) = (receipts.id.clone(), receipts.settled.iter().all(|settled| *settled));
+        let (id, id_is_number) = (receipts.id.clone(), receipts.id_is_number);
+        let done = receipts.settled.iter().all(|settled| *settled);
         if done {
             self.receipts.remove(&ticket);
             self.ids.remove(&id);
@@ -265,6 +284,7 @@ impl ServerSession {
         let envelope = Envelope {
             action: Some("receipt"),
             id: Some(&id),
+            id_is_number,
             form: self.form,
             welcome: false,
             ts: now.time,
@@ -274,8 +294,14 @@ impl ServerSession {
 
     /// The message that tells that the view has a newer catalogue. `None` where the peer has no words for it.
     pub fn catalogue_changed(&self, revision: u64, now: Moment) -> Option<Bytes> {
-        let envelope =
-            Envelope { action: Some("catalogue"), id: None, form: self.form, welcome: false, ts: now.time };
+        let envelope = Envelope {
+            action: Some("catalogue"),
+            id: None,
+            id_is_number: false,
+            form: self.form,
+            welcome: false,
+            ts: now.time,
+        };
         self.form.additions.then(|| envelope.catalogue(revision))
     }
 
@@ -431,6 +457,7 @@ impl ServerSession {
         let envelope = Envelope {
             action: bad.action,
             id: bad.id.as_deref(),
+            id_is_number: bad.id_is_number,
             form: self.form,
             welcome: std::mem::take(&mut self.welcome),
             ts: now.time,

@@ -53,6 +53,8 @@ pub enum Answer {
 pub(crate) struct Envelope<'a> {
     pub(crate) action: Option<&'a str>,
     pub(crate) id: Option<&'a str>,
+    /// Whether the id is a whole number to the peer.
+    pub(crate) id_is_number: bool,
     pub(crate) form: Form,
     /// Whether this answer tells the peer that it gets additional members.
     pub(crate) welcome: bool,
@@ -67,7 +69,7 @@ impl Envelope<'_> {
             json.member("action", action);
         }
         if let Some(id) = self.id {
-            json.member("requestId", id);
+            json.id("requestId", id, self.id_is_number);
         }
         if self.welcome {
             json.member("coachwork", ADDITIONS);

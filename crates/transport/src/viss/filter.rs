@@ -8,7 +8,7 @@ use std::time::Duration;
 use coachwork_vehicle::{Error, ErrorKind};
 
 use super::dialect::Dialect;
-use super::json::Json;
+use super::json::{Json, checked};
 use super::period;
 use super::request::{at_most, invalid};
 use super::trigger::{Operator, Standard, number};
@@ -45,7 +45,31 @@ impl Filters {
     }
 }
 
+/// Which version a filter is written in, where its words tell.
+pub(crate) fn speaks(filter: &RawValue<'_>) -> Option<Dialect> {
+    let one = match filter {
+        RawValue::Array(list) => list.first()?,
+        one => one,
+    };
+    let RawValue::Struct(members) = one else { return None };
+    members.iter().find_map(|(name, _)| match name.0.as_ref() {
+        "variant" => Some(Dialect::V3),
+        "type" => Some(Dialect::V2),
+        _ => None,
+    })
+}
+
 pub(crate) fn read(filter: &RawValue<'_>, limits: &Limits) -> Result<Filters, Error> {
+    if let RawValue::Scalar(text) = filter {
+        // The standard's tables call a filter a string, and some clients send one.
+        let text = checked(text.0.as_bytes(), limits.depth)?;
+        let inner: RawValue<'_> = serde_json::from_str(text)
+            .map_err(|_| invalid("a filter is an object, or an array of one or two"))?;
+        return match inner {
+            RawValue::Struct(_) | RawValue::Array(_) => read(&inner, limits),
+            _ => Err(invalid("a filter is an object, or an array of one or two")),
+        };
+    }
     let list = match filter {
         RawValue::Array(list) if (1..=2).contains(&list.len()) => list.as_slice(),
         RawValue::Array(_) => return Err(invalid("a filter is an object, or an array of one or two")),
@@ -58,7 +82,8 @@ pub(crate) fn read(filter: &RawValue<'_>, limits: &Limits) -> Result<Filters, Er
         let parameter = member(filter, &["parameter"])?.unwrap_or(&RawValue::Null);
         let twice = match variant {
             "paths" => filters.paths.replace(paths(parameter, limits)?).is_some(),
-            "metadata" | "static-metadata" => filters.metadata.replace(generations(parameter)?).is_some(),
+            "metadata" => filters.metadata.replace(generations(parameter)?).is_some(),
+            "static-metadata" => filters.metadata.replace(chosen(parameter)?).is_some(),
             "history" => filters.history.replace(history(parameter)?).is_some(),
             "dynamic-metadata" => std::mem::replace(&mut filters.capabilities, capabilities(parameter)?),
             "timebased" => only(&mut filters.standard, timebased(parameter)?),
@@ -190,6 +215,19 @@ fn generations(parameter: &RawValue<'_>) -> Result<u32, Error> {
     generations.ok_or_else(|| invalid("the parameter of a metadata filter is a number of generations"))
 }
 
+/// Version 2 may name what is wanted of each signal; all is answered.
+fn chosen(parameter: &RawValue<'_>) -> Result<u32, Error> {
+    let is_name = |one: &RawValue<'_>| {
+        as_text(one)
+            .is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic()))
+    };
+    match parameter {
+        one if is_name(one) => Ok(0),
+        RawValue::Array(names) if !names.is_empty() && names.iter().all(is_name) => Ok(0),
+        other => generations(other),
+    }
+}
+
 fn timebased(parameter: &RawValue<'_>) -> Result<Standard, Error> {
     let period = text(parameter, "period")?;
     let period: u64 = period.parse().map_err(|_| invalid("a period is a whole number of milliseconds"))?;
@@ -229,7 +267,11 @@ fn history(parameter: &RawValue<'_>) -> Result<Duration, Error> {
 }
 
 fn capabilities(parameter: &RawValue<'_>) -> Result<bool, Error> {
-    match as_text(parameter) {
+    let one = match parameter {
+        RawValue::Array(list) if list.len() == 1 => list.first().unwrap_or(parameter),
+        one => one,
+    };
+    match as_text(one) {
         Some(CAPABILITIES) => Ok(true),
         Some(_) => {
             Err(Error::new(ErrorKind::Unsupported, "no dynamic metadata here but server_capabilities"))

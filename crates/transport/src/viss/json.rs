@@ -94,6 +94,16 @@ impl Json {
         self
     }
 
+    /// The name of a request: a text, or a whole number.
+    pub(crate) fn id(&mut self, key: &str, id: &str, is_number: bool) -> &mut Self {
+        if !is_number {
+            return self.member(key, id);
+        }
+        self.key(key).out.extend_from_slice(id.as_bytes());
+        self.comma = true;
+        self
+    }
+
     /// A JSON number.
     pub(crate) fn number(&mut self, value: u16) -> &mut Self {
         self.separate();

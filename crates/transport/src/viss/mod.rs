@@ -39,5 +39,6 @@ pub(crate) use outline::Outline;
 pub(crate) use period::whole as whole_period;
 pub(crate) use point::{OneOrMany, RawItem};
 pub(crate) use reply::{RawReceipt, RawReply, protocol};
+pub(crate) use request::Tongue;
 pub(crate) use request::at_most;
 pub(crate) use value::Text;

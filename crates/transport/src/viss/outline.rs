@@ -16,7 +16,7 @@ use super::value::{Id, Text};
 #[derive(Debug, Default)]
 pub(crate) struct Outline<'a> {
     pub(crate) action: Option<Cow<'a, str>>,
-    pub(crate) id: Option<Cow<'a, str>>,
+    pub(crate) id: Option<Id<'a>>,
     /// The member `coachwork`.
     pub(crate) additions: Option<Cow<'a, str>>,
 }
@@ -34,7 +34,8 @@ impl<'a> Outline<'a> {
             Member::Once(text) => Some(text),
             Member::None | Member::Unclear => None,
         };
-        Self { action: text(members.action), id: text(members.id), additions: text(members.additions) }
+        let said = |member: Member<'a>| text(member).map(|id| id.0);
+        Self { action: said(members.action), id: text(members.id), additions: said(members.additions) }
     }
 }
 
@@ -49,13 +50,13 @@ struct Members<'a> {
 enum Member<'a> {
     #[default]
     None,
-    Once(Cow<'a, str>),
+    Once(Id<'a>),
     /// It is there twice, or says nothing that could be said again.
     Unclear,
 }
 
 impl<'a> Member<'a> {
-    fn set(&mut self, text: Option<Cow<'a, str>>) {
+    fn set(&mut self, text: Option<Id<'a>>) {
         *self = match (&self, text) {
             (Self::None, Some(text)) => Self::Once(text),
             _ => Self::Unclear,
@@ -82,7 +83,7 @@ impl<'de> Visitor<'de> for &mut Members<'de> {
                 }
             };
             let value: &'de serde_json::value::RawValue = map.next_value()?;
-            member.set(serde_json::from_str::<Id<'de>>(value.get()).ok().map(|id| id.0));
+            member.set(serde_json::from_str::<Id<'de>>(value.get()).ok());
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ use super::trigger::{Standard, Trigger};
 use super::value::WireValue;
 use crate::delivery::Delivery;
 use crate::limits::Limits;
-use crate::message::Message;
+use crate::message::{Message, MessageKind};
 
 /// The value of the member `coachwork`, by which a peer asks for additional members, and by which it is told that it gets them.
 pub(crate) const ADDITIONS: &str = "1";
@@ -44,6 +44,8 @@ pub struct SubscriptionId(pub(crate) Arc<str>);
 pub struct Request {
     /// The client's name for it, which the answer repeats.
     pub id: String,
+    /// Whether that is a whole number to the client, and is to be again in the answer.
+    pub id_is_number: bool,
     /// Whether the client asks for additional members.
     pub additions: bool,
     /// The token that it shows.
@@ -145,6 +147,8 @@ pub struct Resolved {
 pub struct BadRequest {
     /// Its id.
     pub id: Option<String>,
+    /// Whether that is a whole number.
+    pub id_is_number: bool,
     /// Its action, where it is one of VISS.
     pub action: Option<&'static str>,
     /// Whether it asks for additional members.
@@ -153,33 +157,58 @@ pub struct BadRequest {
     pub error: Error,
 }
 
+/// Which version of VISS a peer speaks, and whether that is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tongue {
+    pub(crate) dialect: Dialect,
+    pub(crate) is_settled: bool,
+}
+
 impl Request {
     /// Reads a message.
     ///
     /// # Errors
     /// [`BadRequest`] where it is too deep, no JSON object of UTF-8 text, lacks or repeats a member, or a member says what it cannot.
     pub fn decode(message: &Message, dialect: Dialect, limits: &Limits) -> Result<Self, BadRequest> {
-        let Message::Text(data) = message else {
-            let error = Error::new(ErrorKind::Unsupported, "a binary message, where JSON in text is spoken");
-            return Err(BadRequest { id: None, action: None, additions: false, error });
-        };
+        Self::decode_in(message, &mut Tongue { dialect, is_settled: true }, limits)
+    }
+
+    /// The same where it may be left to the peer's words which version it speaks.
+    pub(crate) fn decode_in(
+        message: &Message,
+        tongue: &mut Tongue,
+        limits: &Limits,
+    ) -> Result<Self, BadRequest> {
+        let data = message.data();
+        // Some clients send their JSON as bytes.
+        let is_json = |data: &[u8]| data.trim_ascii_start().first() == Some(&b'{');
+        if message.kind() == MessageKind::Binary && !is_json(data) {
+            let error = Error::new(ErrorKind::Unsupported, "a binary message that is no JSON");
+            return Err(BadRequest { id: None, id_is_number: false, action: None, additions: false, error });
+        }
         let raw = checked(data, limits.depth).and_then(|text| {
             serde_json::from_str::<RawRequest<'_>>(text)
                 .map_err(|why| invalid(format!("not a request: {why}")))
         });
-        raw.and_then(|raw| raw.read(dialect, limits)).map_err(|error| {
+        if let (false, Ok(raw)) = (tongue.is_settled, &raw)
+            && let Some(dialect) = raw.speaks()
+        {
+            *tongue = Tongue { dialect, is_settled: true };
+        }
+        raw.and_then(|raw| raw.read(tongue.dialect, limits)).map_err(|error| {
             let outline = Outline::of(data);
-            let id = outline.id.filter(|id| !id.is_empty() && id.len() <= MAX_ID).map(Cow::into_owned);
+            let id = outline.id.filter(|id| !id.0.is_empty() && id.0.len() <= MAX_ID);
+            let (id, id_is_number) = id.map_or((None, false), |id| (Some(id.0.into_owned()), id.1));
             let known = |name: Cow<'_, str>| ACTIONS.into_iter().find(|known| **known == name);
             let additions = outline.additions.is_some_and(|version| version == ADDITIONS);
-            BadRequest { id, action: outline.action.and_then(known), additions, error }
+            BadRequest { id, id_is_number, action: outline.action.and_then(known), additions, error }
         })
     }
 
     /// Writes it. Additional members are written where the call has them: a client asks so only a server that gave its word.
     pub fn encode(&self, dialect: Dialect) -> Bytes {
         let mut json = Json::new();
-        json.open(b'{').member("action", self.call.action()).member("requestId", &self.id);
+        json.open(b'{').member("action", self.call.action()).id("requestId", &self.id, self.id_is_number);
         if self.additions {
             json.member("coachwork", ADDITIONS);
         }
@@ -399,6 +428,7 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
             .field("id", &self.id)
+            .field("id_is_number", &self.id_is_number)
             .field("additions", &self.additions)
             .field("authorization", &self.authorization)
             .field("call", &self.call)

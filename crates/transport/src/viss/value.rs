@@ -88,7 +88,10 @@ pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 /// The name of a request or a subscription: a text, or a whole number that is one to whoever wrote it. It is said again just so, which no other
 /// number could promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Id<'a>(pub(crate) Cow<'a, str>);
+pub(crate) struct Id<'a>(pub(crate) Cow<'a, str>, pub(crate) IsNumber);
+
+/// Whether an id is a number to whoever wrote it.
+pub(crate) type IsNumber = bool;
 
 /// A value of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -326,19 +329,19 @@ impl<'de> Visitor<'de> for IdVisitor {
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Id<'de>, E> {
-        Ok(Id(Cow::Borrowed(text)))
+        Ok(Id(Cow::Borrowed(text), false))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Id<'de>, E> {
-        Ok(Id(Cow::Owned(text.to_owned())))
+        Ok(Id(Cow::Owned(text.to_owned()), false))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Id<'de>, E> {
-        Ok(Id(Cow::Owned(value.to_string())))
+        Ok(Id(Cow::Owned(value.to_string()), true))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Id<'de>, E> {
-        Ok(Id(Cow::Owned(value.to_string())))
+        Ok(Id(Cow::Owned(value.to_string()), true))
     }
 }
 

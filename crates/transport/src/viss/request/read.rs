@@ -91,7 +91,18 @@ struct RawGroup<'a> {
 object!(RawRequest, RawSetItem, RawGroup);
 
 impl RawRequest<'_> {
+    /// Which version of VISS it is written in, where its words tell.
+    pub(super) fn speaks(&self) -> Option<Dialect> {
+        match &self.filter {
+            Some(filter) => filter::speaks(filter),
+            None if self.coachwork.is_some() => Some(Dialect::V3),
+            None if self.action.0 == "subscribe" && self.signals.is_none() => Some(Dialect::V2),
+            None => None,
+        }
+    }
+
     pub(super) fn read(self, dialect: Dialect, limits: &Limits) -> Result<Request, Error> {
+        let id_is_number = self.request_id.as_ref().is_some_and(|id| id.1);
         let id = required(self.request_id, "requestId")?;
         // Of a later version this side knows nothing: then the request is one of pure VISS.
         let additions = self.coachwork.as_ref().is_some_and(|version| version.0 == ADDITIONS);
@@ -188,7 +199,7 @@ impl RawRequest<'_> {
                 return Err(invalid(format!("{shown:?} is no action")));
             }
         };
-        Ok(Request { id, additions, authorization, call })
+        Ok(Request { id, id_is_number, additions, authorization, call })
     }
 }
 

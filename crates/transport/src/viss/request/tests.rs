@@ -171,8 +171,13 @@ fn any_call() -> impl Strategy<Value = Call> {
 
 pub(crate) fn request() -> impl Strategy<Value = Request> {
     let token = prop::option::of(prop::collection::vec(any::<u8>(), 0..40));
-    (any::<String>(), any::<bool>(), token, any_call()).prop_map(|(id, additions, token, call)| Request {
-        id: format!("{}!", id.chars().take(30).collect::<String>()),
+    let id = prop_oneof![
+        any::<String>().prop_map(|id| (format!("{}!", id.chars().take(30).collect::<String>()), false)),
+        any::<i64>().prop_map(|id| (id.to_string(), true)),
+    ];
+    (id, any::<bool>(), token, any_call()).prop_map(|((id, id_is_number), additions, token, call)| Request {
+        id,
+        id_is_number,
         additions,
         authorization: token.map(|token| Credential::Token(token.into())),
         call,
@@ -329,7 +334,7 @@ fn what_is_wrong_is_said() {
             "get takes",
         ),
         (r#"{"action":"get","path":"V","filter":[],"requestId":"1"}"#, Invalid, "one or two"),
-        (r#"{"action":"get","path":"V","filter":"paths","requestId":"1"}"#, Invalid, "variant"),
+        (r#"{"action":"get","path":"V","filter":"paths","requestId":"1"}"#, Invalid, "one or two"),
         (
             r#"{"action":"get","path":"V","filter":{"variant":"paths","parameter":["**"]},"requestId":"1"}"#,
             Invalid,
@@ -438,6 +443,44 @@ fn unknown_members_are_ignored_and_the_answer_to_a_bad_request_has_its_id() {
     let binary = Message::Binary(Bytes::from_static(b"\x0a\x00"));
     let bad = Request::decode(&binary, Dialect::V3, &Limits::default()).unwrap_err();
     assert_eq!(bad.error.kind(), ErrorKind::Unsupported);
+    // Some clients send text in binary messages.
+    let binary =
+        Message::Binary(Bytes::from_static(b" {\"action\":\"get\",\"path\":\"V\",\"requestId\":\"1\"}"));
+    assert_eq!(Request::decode(&binary, Dialect::V3, &Limits::default()).unwrap().id, "1");
+}
+
+#[test]
+fn filters_are_read_in_the_forms_that_clients_give_them() {
+    let decode = |filter: &str, dialect| {
+        let text = format!(r#"{{"action":"get","path":"Vehicle","filter":{filter},"requestId":"1"}}"#);
+        Request::decode(&Message::text(text), dialect, &Limits::default()).map(|request| request.call)
+    };
+    let all = || Call::Metadata { target: Target::path("Vehicle").unwrap(), generations: 0 };
+    for filter in [
+        r#"{"type":"static-metadata","parameter":["type","datatype"]}"#,
+        r#"{"type":"static-metadata","parameter":"unit"}"#,
+        r#"{"variant":"metadata","parameter":0}"#,
+        r#""{\"variant\":\"metadata\",\"parameter\":\"0\"}""#,
+        r#""[{\"variant\":\"metadata\",\"parameter\":\"0\"}]""#,
+    ] {
+        assert_eq!(decode(filter, Dialect::V2).unwrap(), all(), "{filter}");
+    }
+    let capabilities = r#"{"type":"dynamic-metadata","parameter":["server_capabilities"]}"#;
+    assert_eq!(decode(capabilities, Dialect::V2).unwrap(), Call::Capabilities);
+    for filter in [
+        r#"{"variant":"metadata","parameter":"unit"}"#,
+        r#"{"variant":"metadata","parameter":["unit"]}"#,
+        r#"{"type":"static-metadata","parameter":[]}"#,
+        r#"{"type":"static-metadata","parameter":["a b"]}"#,
+        r#""\"{}\"""#,
+        r#""7""#,
+        r#""""#,
+        r#""{\"variant\":""#,
+    ] {
+        assert!(decode(filter, Dialect::V3).is_err(), "{filter}");
+    }
+    let deep = format!("\"{}\"", "[".repeat(1000));
+    assert_eq!(decode(&deep, Dialect::V3).unwrap_err().error.kind(), ErrorKind::Limit);
 }
 
 #[test]
