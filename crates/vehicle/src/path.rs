@@ -181,17 +181,31 @@ impl FromStr for Pattern {
 }
 
 fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
+    NAME_BYTES.get(usize::from(byte)) == Some(&true)
 }
+
+/// Whether each byte is one of a name, for a look at each without branches.
+#[expect(clippy::indexing_slicing, reason = "a byte is below 256; and it is the compiler that would stop")]
+const NAME_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < u8::MAX {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_';
+        byte += 1;
+    }
+    table
+};
 
 /// Whether these are names between dots, in one look at each byte; it agrees with [`check`], which says what is wrong.
 fn is_path(text: &[u8]) -> bool {
     let (mut depth, mut in_name) = (1, false);
     for &byte in text {
-        match byte {
-            b'.' if in_name => (depth, in_name) = (depth + 1, false),
-            byte if is_name_byte(byte) => in_name = true,
-            _ => return false,
+        if NAME_BYTES.get(usize::from(byte)) == Some(&true) {
+            in_name = true;
+        } else if byte == b'.' && in_name {
+            (depth, in_name) = (depth + 1, false);
+        } else {
+            return false;
         }
     }
     in_name && depth <= MAX_DEPTH && text.len() <= MAX_LENGTH

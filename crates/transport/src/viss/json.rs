@@ -156,12 +156,16 @@ fn escape(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(rest);
 }
 
+const ONES: u64 = u64::MAX / 255;
+const HIGH: u64 = ONES << 7;
+
+/// The lowest byte that is zero sets its high bit; those above it may be wrong.
+const fn zero(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & HIGH
+}
+
 /// The position of the first byte that needs an escape. Eight bytes are looked at together, for most texts have none.
 fn first_special(text: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES << 7;
-    // The lowest byte that is zero, or below a number, sets its high bit.
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
     let (words, _) = text.as_chunks::<8>();
     let clean = words.iter().position(|word| {
         let word = u64::from_le_bytes(*word);
@@ -201,15 +205,7 @@ pub(crate) fn checked(data: &[u8], limit: usize) -> Result<&str, Error> {
 
 /// What follows a string's end; nothing where it has none.
 fn after_string(mut rest: &[u8]) -> &[u8] {
-    // Most strings are short: a look at each byte is quicker than a search that has to get going.
-    const SHORT: usize = 32;
-    let near = rest.get(..SHORT).unwrap_or(rest);
-    match near.iter().position(|&byte| byte == b'"' || byte == b'\\') {
-        Some(at) if near.get(at) == Some(&b'"') => return rest.get(at + 1..).unwrap_or_default(),
-        Some(at) => rest = rest.get(at..).unwrap_or_default(),
-        None => rest = rest.get(near.len()..).unwrap_or_default(),
-    }
-    while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {
+    while let Some(at) = first_mark(rest) {
         let is_escape = rest.get(at) == Some(&b'\\');
         rest = rest.get(at + 1 + usize::from(is_escape)..).unwrap_or_default();
         if !is_escape {
@@ -217,6 +213,23 @@ fn after_string(mut rest: &[u8]) -> &[u8] {
         }
     }
     &[]
+}
+
+/// The position of the first quotation mark or backslash. Most strings are short: eight bytes are looked at together first, for a search
+/// takes as long to get going.
+fn first_mark(text: &[u8]) -> Option<usize> {
+    const WORDS: usize = 4;
+    let (words, _) = text.as_chunks::<8>();
+    for (at, word) in words.iter().take(WORDS).enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let marks = zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\')));
+        if marks != 0 {
+            // The lowest bit that is set is that of the first mark.
+            return Some(at * 8 + usize::try_from(marks.trailing_zeros() / 8).unwrap_or(0));
+        }
+    }
+    let from = words.len().min(WORDS) * 8;
+    Some(from + memchr::memchr2(b'"', b'\\', text.get(from..)?)?)
 }
 
 #[cfg(test)]
