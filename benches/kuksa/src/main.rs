@@ -8,7 +8,7 @@
 mod peers;
 mod work;
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 
 use peers::Peers;
 
@@ -26,15 +26,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("usage: coachwork-kuksa-client http://ADDRESS:PORT PATH".into());
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut peers = runtime.block_on(Peers::connect(address, path))?;
-    let mut output = std::io::stdout().lock();
-    for line in std::io::stdin().lock().lines() {
-        let answer =
-            runtime.block_on(answer(&mut peers, &line?)).unwrap_or_else(|why| format!("error: {why}"));
-        writeln!(output, "{answer}")?;
-        output.flush()?;
-    }
-    Ok(())
+    let (to, mut lines) = tokio::sync::mpsc::channel(1);
+    // Connections are looked after between the lines, too.
+    std::thread::spawn(move || {
+        std::io::stdin().lock().lines().map_while(Result::ok).all(|line| to.blocking_send(line).is_ok())
+    });
+    runtime.block_on(async {
+        let mut peers = Peers::connect(address, path).await?;
+        while let Some(line) = lines.recv().await {
+            let answer = answer(&mut peers, &line).await.unwrap_or_else(|why| format!("error: {why}"));
+            println!("{answer}");
+        }
+        Ok(())
+    })
 }
 
 async fn answer(peers: &mut Peers, line: &str) -> Answer {
@@ -50,6 +54,8 @@ async fn answer(peers: &mut Peers, line: &str) -> Answer {
         "publish" => peers.publish(number(1)?).await.map(|value| value.to_string()),
         // round COUNT → from a publish to its event, microseconds: p50 p99
         "round" => work::round(peers, number(1)?).await,
+        // answered COUNT → the same with a request that is answered, in place of the provider's stream
+        "answered" => work::answered(peers, number(1)?).await,
         // flood COUNT → nanoseconds by the wall, and of this thread's processor, for all of it
         "flood" => work::flood(peers, number(1)?).await,
         // every MILLISECONDS COUNT → from a publish until the last subscriber has it, microseconds: p50 p99

@@ -20,8 +20,8 @@ use crate::proto::val_client::ValClient;
 use crate::proto::value::TypedValue;
 use crate::proto::{
     Datapoint, GetProviderValueResponse, GetValueRequest, ListMetadataRequest, OpenProviderStreamRequest,
-    OpenProviderStreamResponse, ProvideSignalRequest, PublishValuesRequest, SampleInterval, SignalId,
-    SubscribeRequest, SubscribeResponse, Value,
+    OpenProviderStreamResponse, ProvideSignalRequest, PublishValueRequest, PublishValuesRequest,
+    SampleInterval, SignalId, SubscribeRequest, SubscribeResponse, Value,
 };
 
 /// How many updates a subscriber lets wait in the databroker: the most that it allows.
@@ -31,7 +31,8 @@ pub const QUEUE: u32 = 1000;
 pub struct Peers {
     address: String,
     path: String,
-    client: ValClient<Channel>,
+    /// The provider's connection.
+    pub client: ValClient<Channel>,
     complaint: Arc<OnceLock<String>>,
     /// What publishes.
     pub provider: Provider,
@@ -64,6 +65,12 @@ impl Provider {
 }
 
 impl Peers {
+    /// The request that publishes a value and is answered.
+    pub fn publishing(&self, value: u32) -> PublishValueRequest {
+        let signal_id = Some(SignalId { signal: Some(Signal::Id(self.provider.id)) });
+        PublishValueRequest { signal_id, data_point: Some(point(value)) }
+    }
+
     /// Connects, and provides the signal at `path`.
     pub async fn connect(address: String, path: String) -> Result<Self, Box<dyn Error>> {
         let mut client = dial(&address).await?;
@@ -109,7 +116,7 @@ impl Peers {
         number(answer.data_point.as_ref())
     }
 
-    /// Publishes a value and waits until every subscriber has it.
+    /// Publishes a value and waits until the databroker, and every subscriber, has it.
     pub async fn publish(&mut self, value: u32) -> Result<u32, Box<dyn Error>> {
         self.last = value;
         self.provider.publish(value).await?;
@@ -119,7 +126,14 @@ impl Peers {
                 return Err(format!("{seen} is not {value}").into());
             }
         }
-        Ok(value)
+        // Without subscribers nothing says that it has arrived: it and a get are on their way side by side.
+        for _ in 0..1000 {
+            if self.value().await.is_ok_and(|present| present == value) {
+                return Ok(value);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        Err(format!("{value} does not arrive").into())
     }
 
     /// Fails where the databroker has complained of what was published.

@@ -31,6 +31,26 @@ pub async fn round(peers: &mut Peers, count: u32) -> Answer {
     Ok(quantiles(took))
 }
 
+/// From a request that publishes to its event at the first subscriber; the answer is awaited after that.
+pub async fn answered(peers: &mut Peers, count: u32) -> Answer {
+    let mut took = Vec::new();
+    for _ in 0..count {
+        peers.last += 1;
+        let request = peers.publishing(peers.last);
+        let events = peers.events.first_mut().ok_or("no subscriber")?;
+        let began = Instant::now();
+        let seen = async { next(events).await.map(|seen| (seen, began.elapsed())) };
+        let (answer, seen) = tokio::join!(peers.client.publish_value(request), seen);
+        answer?;
+        let (seen, time) = seen?;
+        took.push(time);
+        if seen != peers.last {
+            return Err(format!("{seen} is not {}", peers.last).into());
+        }
+    }
+    Ok(quantiles(took))
+}
+
 /// How many updates a subscriber takes until it says how far it is.
 const STEP: u32 = 100;
 

@@ -8,6 +8,7 @@
 
 pub mod bare;
 pub mod child;
+pub mod databroker;
 pub mod event;
 pub mod link;
 pub mod server;

@@ -47,7 +47,7 @@ struct Run {
 type Group = fn(&Run) -> Vec<Line>;
 
 /// The groups in the order of their lines: a title, and who measures.
-const GROUPS: [(&str, Group); 12] = [
+const GROUPS: [(&str, Group); 13] = [
     ("rows: ns per signal, all signals to doubles, identifier look-up included", decode::measure),
     ("columns: ns per signal", columns::measure),
     ("rivals from the registry: ns per signal", registry::measure),
@@ -60,6 +60,7 @@ const GROUPS: [(&str, Group); 12] = [
     ("catalogue: ns per look-up, where the name says nothing else", catalogue::measure),
     ("board: ns per delivery, where the name says nothing else", board::measure),
     ("remote: a gateway at the other end of a socket", remote::measure),
+    ("remote beside KUKSA: the same work for our gateway and its databroker", remote::beside_databroker),
 ];
 
 fn main() -> ExitCode {

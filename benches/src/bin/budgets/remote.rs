@@ -5,12 +5,13 @@
 
 #![allow(clippy::disallowed_methods)]
 
+mod databroker;
 mod fed;
 mod floods;
 mod held;
 mod trips;
 
-use coachwork_benches::line::{Budget, Line};
+use coachwork_benches::line::Line;
 use coachwork_benches::remote::child::Served;
 use coachwork_benches::remote::event::{Reading, values};
 use coachwork_benches::remote::link::Link;
@@ -22,9 +23,8 @@ use crate::Run;
 const CORES: [(&str, usize); 2] = [("same core", SERVER), ("cross core", PEERS)];
 
 pub(crate) fn measure(run: &Run) -> Vec<Line> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let mut lines = Vec::new();
-    runtime.block_on(async {
+    runtime().block_on(async {
         for (cores, processor) in CORES {
             let served = Served::start();
             pin(processor);
@@ -42,22 +42,16 @@ pub(crate) fn measure(run: &Run) -> Vec<Line> {
         held::held(run, &mut lines).await;
         held::slow(&mut lines).await;
     });
-    databroker(&mut lines);
     lines
 }
 
-/// The budgets that are ratios to KUKSA's databroker.
-fn databroker(lines: &mut Vec<Line>) {
-    let why = "the databroker comes from no registry";
-    for (name, budget) in [
-        ("get, WebSocket / KUKSA's VISS get", Budget::Ratio(1.0)),
-        ("set on A to event on B / KUKSA", Budget::Ratio(0.6)),
-        ("flood to 8 / KUKSA", Budget::Times(3.0)),
-        ("flood to 100 / KUKSA", Budget::Times(6.0)),
-        ("last of 100 peers / KUKSA", Budget::Ratio(0.6)),
-    ] {
-        lines.push(Line::missing(name, why, budget));
-    }
+/// The same work for ours and for KUKSA's databroker.
+pub(crate) fn beside_databroker(run: &Run) -> Vec<Line> {
+    runtime().block_on(databroker::measure(run))
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
 fn quantile(sorted: &[f64], of: f64) -> f64 {

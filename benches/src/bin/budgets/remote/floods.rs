@@ -77,7 +77,7 @@ pub(super) async fn flood(
 }
 
 /// Reads so many values, which must follow one another.
-async fn read(mut link: Link, updates: u64, reading: Reading) -> Link {
+pub(super) async fn read(mut link: Link, updates: u64, reading: Reading) -> Link {
     let (mut seen, mut last) = (0, f64::NAN);
     while seen < updates {
         while let Some(message) = link.received() {
