@@ -157,6 +157,8 @@ impl Plain {
     ) -> Result<(Vec<(SignalId, Arc<Kept>)>, Refused), Error> {
         let during = |error: Error| error.during(Operation::Subscribe);
         let (mut held, mut refused, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+        let filtered = self.shared.has_filters();
+        let within = self.shared.options.request_time;
         for &signal in ids {
             let known = self.wanted().get(&signal).and_then(Weak::upgrade);
             if let Some(kept) = known {
@@ -166,14 +168,24 @@ impl Plain {
             let wish = Subscribe::to([signal]).on_change();
             let number = self.shared.wish_for_board(wish, signal).map_err(during)?;
             let kept = Arc::new(Kept { shared: self.shared.clone(), wish: number });
-            let asked =
-                self.shared.ask_subscribe(number, false, self.shared.options.request_time).map_err(during)?;
+            let asked = self.shared.ask_subscribe(number, false, within).map_err(during)?;
             waiting.push((signal, kept, asked));
         }
         for (signal, kept, asked) in waiting {
-            if let Some(asked) = asked
-                && let Settled::Answered(Err(error)) = asked.settled().await
+            let mut answer = match asked {
+                Some(asked) => Some(asked.settled().await),
+                None => None,
+            };
+            // It may be the filter that it refuses: there are servers of version 2 that know none but their own.
+            if filtered
+                && let Some(Settled::Answered(Err(error))) = &answer
+                && matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Unsupported)
+                && self.shared.without_filters()
+                && let Some(asked) = self.shared.ask_subscribe(kept.wish, false, within).map_err(during)?
             {
+                answer = Some(asked.settled().await);
+            }
+            if let Some(Settled::Answered(Err(error))) = answer {
                 if strict || error.is_temporary() {
                     return Err(during(error));
                 }

@@ -72,6 +72,8 @@ struct State {
     unknown: VecDeque<SignalId>,
     refreshing: bool,
     refresh_again: bool,
+    /// The gateway refuses filters.
+    unfiltered: bool,
     left_out: Vec<(String, Error)>,
     driver: Option<Waker>,
     closing: bool,
@@ -111,6 +113,8 @@ struct Wish {
     name: Option<SubscriptionId>,
     /// The request that is under way for it.
     ticket: Option<Ticket>,
+    /// It stood, and is asked for anew after what the gateway called temporary.
+    interrupted: bool,
 }
 
 /// Where what a subscription tells goes.
@@ -248,6 +252,18 @@ impl Shared {
         }
     }
 
+    /// Subscribes without filters from here on, on this link and later ones; whether that can be said.
+    pub(crate) fn without_filters(&self) -> bool {
+        let mut state = self.lock();
+        state.unfiltered = state.session.as_mut().is_some_and(ClientSession::without_filters);
+        state.unfiltered
+    }
+
+    /// Whether subscriptions have filters.
+    pub(crate) fn has_filters(&self) -> bool {
+        !self.lock().unfiltered
+    }
+
     /// Keeps a wish whose events go to an inbox; the gateway is not told yet.
     pub(crate) fn wish(&self, subscribe: Subscribe, inbox: Arc<Inbox>) -> Result<u64, Error> {
         self.keep_wish(subscribe, End::Inbox(inbox))
@@ -266,7 +282,7 @@ impl Shared {
         }
         state.last_wish += 1;
         let number = state.last_wish;
-        state.wishes.insert(number, Wish { subscribe, end, name: None, ticket: None });
+        state.wishes.insert(number, Wish { subscribe, end, name: None, ticket: None, interrupted: false });
         Ok(number)
     }
 
@@ -407,6 +423,7 @@ impl State {
             unsent: VecDeque::new(),
             unwanted: Vec::new(),
             unknown: VecDeque::new(),
+            unfiltered: false,
             refreshing: false,
             refresh_again: false,
             left_out,

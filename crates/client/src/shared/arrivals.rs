@@ -29,6 +29,7 @@ impl Shared {
         match arrived {
             Arrived::Answer { ticket, answer } => self.answered(ticket, answer),
             Arrived::Event { subscription, event, .. } => self.told(&subscription, event),
+            Arrived::Interrupted { subscription, error } => self.interrupted(subscription, &error),
             Arrived::Receipt { ticket, index, outcome } => {
                 let asked = self.lock().receipts.remove(&(ticket, index));
                 if let Some(asked) = asked {
@@ -152,12 +153,14 @@ impl Shared {
             let state = &mut *state;
             let Some(wish) = state.wishes.get_mut(&number) else { return };
             wish.ticket = None;
+            let interrupted = std::mem::take(&mut wish.interrupted);
             if let Ok((subscription, _)) = &answer {
                 wish.name = Some(subscription.clone());
                 state.names.insert(subscription.clone(), number);
             }
-            wish.end.clone()
+            (wish.end.clone(), interrupted)
         };
+        let (end, interrupted) = end;
         match (answer, end) {
             (Ok((_, refused)), End::Inbox(inbox)) => {
                 let catalogue = self.catalogue();
@@ -173,6 +176,10 @@ impl Shared {
             },
             (Err(error), end) => match slot {
                 Some(slot) => slot.fill(Settled::Answered(Err(error))),
+                // Asked once more, it is as it was: that is not asked for without end.
+                None if interrupted => {
+                    self.withdraw(&end, &Reason::because(ReasonKind::Other, error.message().to_owned()))
+                }
                 // It stood before, and the gateway does not have it any more.
                 None => self.refused(number, end, &error),
             },
@@ -185,13 +192,31 @@ impl Shared {
             return;
         }
         let kind = if error.kind() == ErrorKind::Denied { ReasonKind::Denied } else { ReasonKind::Other };
-        let reason = Reason::because(kind, error.message().to_owned());
+        self.withdraw(&end, &Reason::because(kind, error.message().to_owned()));
+    }
+
+    fn withdraw(&self, end: &End, reason: &Reason) {
         match (end, &self.mode) {
-            (End::Inbox(inbox), _) => inbox.end(&reason),
+            (End::Inbox(inbox), _) => inbox.end(reason),
             // The ids of a board's own catalogue are not refused.
-            (End::Board(signal), Mode::Plain(board)) => drop(board.withdraw(&[signal], &reason)),
+            (End::Board(signal), Mode::Plain(board)) => drop(board.withdraw(&[*signal], reason)),
             (End::Board(_), Mode::Native(_)) => {}
         }
+    }
+
+    /// Something may be missing, or the subscription has ended: a gap, and the present value after it.
+    fn interrupted(&self, subscription: SubscriptionId, error: &Error) {
+        let end = {
+            let mut state = self.lock();
+            let state = &mut *state;
+            let number = state.names.remove(&subscription);
+            state.unwanted.push(subscription);
+            let Some(wish) = number.and_then(|number| state.wishes.get_mut(&number)) else { return };
+            (wish.name, wish.interrupted) = (None, true);
+            state.unsent.extend(number);
+            wish.end.clone()
+        };
+        self.withdraw(&end, &Reason::because(ReasonKind::Link, error.message().to_owned()));
     }
 
     fn told(&self, subscription: &SubscriptionId, event: Event) {

@@ -141,6 +141,9 @@ impl Shared {
             state.left_out = left_out;
             state.unsent = state.wishes.keys().copied().collect();
             state.unsent.make_contiguous().sort_unstable();
+            if state.unfiltered {
+                session.without_filters();
+            }
             state.session = Some(session);
             state.deliveries.link_changes();
             self.ask_again(state, now);
@@ -192,7 +195,7 @@ impl Shared {
                 state.again.extend(again);
                 let wishes = state.wishes.values_mut();
                 let ends = wishes.map(|wish| {
-                    (wish.name, wish.ticket) = (None, None);
+                    (wish.name, wish.ticket, wish.interrupted) = (None, None, false);
                     wish.end.clone()
                 });
                 (waiting, lost, ends.collect::<Vec<_>>())

@@ -36,6 +36,8 @@ pub struct ClientSession {
     show_authorization: bool,
     /// Whether to ask for additional members; not any more once a server has answered without.
     ask: bool,
+    /// Whether subscriptions go without a filter.
+    unfiltered: bool,
     catalogue: Option<Arc<Catalogue>>,
     open: BTreeMap<Ticket, Open>,
     next_ticket: u64,
@@ -62,6 +64,14 @@ pub enum Arrived {
         event: Event,
         /// How many datapoints of signals that the catalogue does not have were left out.
         unknown: usize,
+    },
+    /// A server of pure VISS says that something temporary is wrong with a subscription. By the standard it has ended; there are servers that go on
+    /// with it after a gap. Unsubscribe, and subscribe anew.
+    Interrupted {
+        /// The subscription, which still stands here.
+        subscription: SubscriptionId,
+        /// What the server says.
+        error: Error,
     },
     /// A receipt of a set is settled.
     Receipt {
@@ -156,6 +166,7 @@ impl ClientSession {
             show_authorization: authorization.is_some(),
             authorization,
             ask: true,
+            unfiltered: false,
             catalogue: None,
             open: BTreeMap::new(),
             next_ticket: 1,
@@ -301,10 +312,17 @@ impl ClientSession {
             };
             Wanted::Standard {
                 target: Target::of(&[catalogue.path(*signal)?.as_str()]),
-                filter: standard(filter),
+                filter: if self.unfiltered { Standard::None } else { standard(filter) },
             }
         };
         self.request(Kind::Subscribe, Call::Subscribe(wanted), within, now)
+    }
+
+    /// Subscribes from here on without a filter, which is to every update: for a server that refuses filters. Only version 2 can say that; whether it
+    /// does so.
+    pub fn without_filters(&mut self) -> bool {
+        self.unfiltered = !self.form.additions && self.form.dialect == Dialect::V2;
+        self.unfiltered
     }
 
     /// The message that ends a subscription. From here on nothing that it still tells is reported.
@@ -622,8 +640,11 @@ impl ClientSession {
             }
             Event::Access(changes)
         } else if let Some(error) = reply.error {
-            self.subscriptions.remove(&subscription);
             let error = error.into_error();
+            if !self.form.additions && error.is_temporary() {
+                return Ok(Arrived::Interrupted { subscription, error });
+            }
+            self.subscriptions.remove(&subscription);
             Event::Ended(match reply.ended {
                 Some(ended) => ended.reason(),
                 None if error.kind() == ErrorKind::Denied => {
