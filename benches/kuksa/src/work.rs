@@ -84,7 +84,7 @@ pub async fn flood(peers: &mut Peers, count: u32) -> Answer {
             let readers: Vec<_> = readers.collect();
             let (mut sent, mut slowest) = (0, 0);
             while sent < count {
-                if sent - slowest < QUEUE {
+                if seen.is_empty() || sent - slowest < QUEUE {
                     provider.publish(first + sent).await?;
                     sent += 1;
                 } else {
