@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) outbox: Option<Outbox>,
     /// The gateway said that the token opens nothing any more.
     renew: AtomicBool,
+    /// The gateway refuses filters.
+    unfiltered: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -72,8 +74,6 @@ struct State {
     unknown: VecDeque<SignalId>,
     refreshing: bool,
     refresh_again: bool,
-    /// The gateway refuses filters.
-    unfiltered: bool,
     left_out: Vec<(String, Error)>,
     driver: Option<Waker>,
     closing: bool,
@@ -144,7 +144,7 @@ impl Shared {
         let deliveries = Deliveries::new(options.backoff, options.seed);
         let state = Mutex::new(State::new(session, left_out, deliveries));
         let (link, renew) = (LinkCell::new(Link::Up), AtomicBool::new(false));
-        Self { clock, options, peer, mode, link, outbox, renew, state }
+        Self { clock, options, peer, mode, link, outbox, renew, unfiltered: AtomicBool::default(), state }
     }
 
     pub(crate) fn catalogue(&self) -> Arc<Catalogue> {
@@ -254,14 +254,14 @@ impl Shared {
 
     /// Subscribes without filters from here on, on this link and later ones; whether that can be said.
     pub(crate) fn without_filters(&self) -> bool {
-        let mut state = self.lock();
-        state.unfiltered = state.session.as_mut().is_some_and(ClientSession::without_filters);
-        state.unfiltered
+        let unfiltered = self.lock().session.as_mut().is_some_and(ClientSession::without_filters);
+        self.unfiltered.store(unfiltered, Ordering::Relaxed);
+        unfiltered
     }
 
     /// Whether subscriptions have filters.
     pub(crate) fn has_filters(&self) -> bool {
-        !self.lock().unfiltered
+        !self.unfiltered.load(Ordering::Relaxed)
     }
 
     /// Keeps a wish whose events go to an inbox; the gateway is not told yet.
@@ -423,7 +423,6 @@ impl State {
             unsent: VecDeque::new(),
             unwanted: Vec::new(),
             unknown: VecDeque::new(),
-            unfiltered: false,
             refreshing: false,
             refresh_again: false,
             left_out,

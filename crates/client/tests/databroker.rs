@@ -20,7 +20,7 @@ const TIME: &str = "2026-01-01T00:00:00Z";
 /// The server: what it was asked, and what it shall say by itself. The event that says 503 may be a gap or the end.
 struct Databroker {
     asked: Rc<RefCell<Vec<Value>>>,
-    say: mpsc::UnboundedSender<Value>,
+    say: mpsc::Sender<Value>,
 }
 
 fn error(number: u16, reason: &str) -> Value {
@@ -66,7 +66,7 @@ fn interruption(name: &str) -> Value {
 
 fn connected(rig: &Rig, refuse_after: usize) -> (Databroker, Client) {
     let (mut listener, connector) = memory::listen("databroker", &Limits::default());
-    let (say, mut says) = mpsc::unbounded();
+    let (say, mut says) = mpsc::channel(16);
     let broker = Databroker { asked: Rc::default(), say };
     let asked = broker.asked.clone();
     rig.spawn(async move {
@@ -99,6 +99,10 @@ fn connected(rig: &Rig, refuse_after: usize) -> (Databroker, Client) {
 }
 
 impl Databroker {
+    fn say(&self, message: Value) {
+        self.say.clone().try_send(message).unwrap();
+    }
+
     fn count(&self, action: &str) -> usize {
         self.asked.borrow().iter().filter(|request| request["action"] == action).count()
     }
@@ -114,7 +118,7 @@ fn a_refused_filter_is_left_out() {
     let mut changes = rig.run(client.subscribe(Subscribe::to([speed]).on_change().queue(16))).unwrap();
     assert_eq!(changes.refused().len(), 0);
     for value in ["1", "2", "2", "3"] {
-        broker.say.unbounded_send(event("s1", value)).unwrap();
+        broker.say(event("s1", value));
     }
     rig.settle();
     // Filtered here.
@@ -137,7 +141,7 @@ fn a_gap_is_seen_and_the_present_value_comes_after_it() {
     rig.settle();
     assert_eq!(rig.states(&mut watch), [float(1.0)]);
     for said in [interruption("s1"), event("s1", "5"), interruption("s1")] {
-        broker.say.unbounded_send(said).unwrap();
+        broker.say(said);
     }
     rig.settle();
     // The name of before is given up, and told so; one interruption is one subscription more.
@@ -148,7 +152,7 @@ fn a_gap_is_seen_and_the_present_value_comes_after_it() {
     );
     assert_eq!(states.last(), Some(&float(1.0)));
     assert_eq!((broker.count("subscribe"), broker.count("unsubscribe")), (3, 1));
-    broker.say.unbounded_send(event("s2", "6")).unwrap();
+    broker.say(event("s2", "6"));
     rig.settle();
     assert_eq!(rig.states(&mut watch), [float(6.0)]);
 }
@@ -160,7 +164,7 @@ fn an_interruption_that_lasts_is_not_asked_about_without_end() {
     let mut watch = rig.run(client.subscribe(Subscribe::to([id(&client, SPEED)]).queue(16))).unwrap();
     rig.settle();
     assert_eq!(rig.states(&mut watch), [float(1.0)]);
-    broker.say.unbounded_send(interruption("s1")).unwrap();
+    broker.say(interruption("s1"));
     rig.settle();
     let states = rig.states(&mut watch);
     assert!(matches!(states.last(), Some(State::NotAvailable(_))), "{states:?}");

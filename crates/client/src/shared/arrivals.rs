@@ -178,21 +178,21 @@ impl Shared {
                 Some(slot) => slot.fill(Settled::Answered(Err(error))),
                 // Asked once more, it is as it was: that is not asked for without end.
                 None if interrupted => {
-                    self.withdraw(&end, &Reason::because(ReasonKind::Other, error.message().to_owned()))
+                    self.withdraw(&end, &Reason::because(ReasonKind::Other, error.message().to_owned()));
                 }
                 // It stood before, and the gateway does not have it any more.
-                None => self.refused(number, end, &error),
+                None => self.refused(number, &end, &error),
             },
         }
     }
 
-    fn refused(&self, number: u64, end: End, error: &Error) {
+    fn refused(&self, number: u64, end: &End, error: &Error) {
         if error.is_temporary() {
             self.lock().unsent.push_back(number);
             return;
         }
         let kind = if error.kind() == ErrorKind::Denied { ReasonKind::Denied } else { ReasonKind::Other };
-        self.withdraw(&end, &Reason::because(kind, error.message().to_owned()));
+        self.withdraw(end, &Reason::because(kind, error.message().to_owned()));
     }
 
     fn withdraw(&self, end: &End, reason: &Reason) {

@@ -141,7 +141,7 @@ impl Shared {
             state.left_out = left_out;
             state.unsent = state.wishes.keys().copied().collect();
             state.unsent.make_contiguous().sort_unstable();
-            if state.unfiltered {
+            if !self.has_filters() {
                 session.without_filters();
             }
             state.session = Some(session);

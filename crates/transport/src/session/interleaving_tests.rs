@@ -143,6 +143,7 @@ impl Run {
                                 matches!(event, Event::Changed(points) if points.len() == 1) && unknown == 0
                             );
                         }
+                        Arrived::Interrupted { error, .. } => panic!("{error}"),
                         Arrived::CatalogueChanged { .. } | Arrived::Nothing => {}
                     }
                 }
