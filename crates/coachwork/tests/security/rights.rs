@@ -1,7 +1,9 @@
 //! Who comes in, and what they see.
 
-use coachwork::Clock;
+use std::time::Duration;
+
 use coachwork::entitlement::{StatusList, VehicleId};
+use coachwork::{Clock, Datapoint};
 use serde_json::json;
 
 use crate::stand::{MINUTE, RANGE, SEAT, SECRET, SPEED, Stand, get, is_refused, issuer, subscribe, token};
@@ -201,4 +203,20 @@ async fn a_path_outside_the_scope_by_unicode_or_spelling_opens_nothing() {
     peer.send(format!(r#"{{"action":"get","path":"{SPEED}","path":"{RANGE}","requestId":"7"}}"#)).await;
     is_refused(&peer.hear().await, "400");
     assert_eq!(peer.ask(get(SEAT), None).await["data"]["dp"]["value"], "0", "nothing moved");
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_not_even_counted_for_those_who_may_not_read_it() {
+    let stand = Stand::with(|options| options.history = 2).await;
+    for range in 1..=5_u32 {
+        stand.car.publish(&[(RANGE, Datapoint::valid(range, stand.clock.now()))]).unwrap();
+        stand.pass(Duration::from_secs(1)).await;
+    }
+    let past = json!({"action":"get","path":RANGE,"filter":{"variant":"history","parameter":"P1D"}});
+    for mut peer in stand.peers().await {
+        is_refused(&peer.ask(past.clone(), None).await, "401");
+        // For those who may, it is too much.
+        let shown = stand.token(|draft| draft);
+        is_refused(&peer.ask(past.clone(), Some(&shown)).await, "429");
+    }
 }
