@@ -13,7 +13,7 @@ use coachwork_conformance::wire::network::Chance;
 use coachwork_tokio::{SystemClock, unix};
 use coachwork_transport::{Limits, Moment};
 use coachwork_vehicle::{
-    Backoff, Clock, Event, Get, Request, Set, SignalId, State, Subscribe, Subscription, Vehicle,
+    Backoff, Clock, Event, Get, Outcome, Request, Set, SignalId, State, Subscribe, Subscription, Vehicle,
 };
 use futures::FutureExt;
 use tokio::task::JoinHandle;
@@ -30,6 +30,8 @@ pub struct Told {
     pub gets: Cell<u64>,
     pub longest: Cell<Duration>,
     pub settled: Cell<u64>,
+    /// Those of them of which nobody knows whether they moved something.
+    pub in_doubt: Cell<u64>,
     pub wrong: RefCell<Vec<String>>,
 }
 
@@ -222,7 +224,8 @@ impl Shared {
             let value = i8::try_from(self.chance.borrow_mut().below(100)).unwrap();
             let request = Request::new(seat, value).with(Set::within(Duration::from_secs(5)));
             if let Ok(receipt) = client.set_queued(&request, Priority::Normal) {
-                receipt.outcome().await;
+                let in_doubt = receipt.outcome().await == Outcome::InDoubt;
+                self.told.in_doubt.set(self.told.in_doubt.get() + u64::from(in_doubt));
                 self.told.settled.set(self.told.settled.get() + 1);
             }
         }

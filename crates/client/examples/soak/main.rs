@@ -146,11 +146,12 @@ mod soak {
         gateway.kill();
         wrong.extend(compare(&place, &lives));
         println!(
-            "{} notes put, {} requests (longest {:.2} s), {} queued requests settled; {cuts} cuts, {silences} silences, {kills} clients and {gateways} gateways killed",
+            "{} notes put, {} requests (longest {:.2} s), {} queued requests settled, {} of them in doubt; {cuts} cuts, {silences} silences, {kills} clients and {gateways} gateways killed",
             told.put.get(),
             told.gets.get(),
             told.longest.get().as_secs_f64(),
             told.settled.get(),
+            told.in_doubt.get(),
         );
         if wrong.is_empty() {
             let _ = std::fs::remove_dir_all(&place);

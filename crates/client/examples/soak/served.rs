@@ -5,7 +5,7 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
-use coachwork_gateway::{FileInbox, Gateway, Options};
+use coachwork_gateway::{FileInbox, Gateway, KeySync, Options, RequestKeys};
 use coachwork_tokio::{SystemClock, unix};
 use coachwork_transport::Limits;
 use coachwork_vehicle::{
@@ -24,11 +24,12 @@ pub async fn serve(place: &Path) {
     ];
     let car = MemoryVehicle::new(Catalogue::new(entries, Facts::default()).unwrap(), clock.clone());
     let inbox = FileInbox::open(place.join("inbox"), 1 << 30).unwrap();
+    let keys = RequestKeys::open(place.join("requests"), KeySync::Each).unwrap();
     let mut options = Options::default();
     (options.idle_time, options.write_time) = (Duration::from_secs(20), Duration::from_secs(5));
     let gateway = Gateway::new(Arc::new(Everybody::sees(car.clone())), clock.clone(), options);
     let listener = unix::listen(place.join("gateway.sock"), &Limits::default()).await.unwrap();
-    let serving = gateway.storing(Arc::new(inbox)).serve(listener);
+    let serving = gateway.storing(Arc::new(inbox)).knowing(Arc::new(keys)).serve(listener);
     let quiet = place.join("quiet");
     let driving = async move {
         for step in 0_u32.. {
