@@ -9,10 +9,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use coachwork_client::Outbox;
 use coachwork_client::queue::{Memory, NewItem, Origin, Priority, Queue, QueueOptions};
-use coachwork_gateway::{Gateway, Inbox};
+use coachwork_gateway::{Gateway, Inbox, KeySync, RequestKeys};
 use coachwork_transport::{Lane, Limits, Moment, Note, memory};
 use coachwork_vehicle::{
-    Clock as _, Error, ErrorKind, Everybody, Facts, Outcome, Request, Set, Stage, State, Value, VehicleExt,
+    Clock as _, Error, ErrorKind, Everybody, Facts, ManualClock, Outcome, Request, Set, Stage, State, Value,
+    VehicleExt,
 };
 use futures::FutureExt;
 use rig::{Rig, SEAT, SPEED, id};
@@ -187,6 +188,94 @@ impl Inbox for Moody {
         }
         self.0.store(lane, notes).await
     }
+}
+
+/// Stores after some time.
+#[derive(Debug)]
+struct Slow(Arc<coachwork_gateway::MemoryInbox>, ManualClock);
+
+#[async_trait]
+impl Inbox for Slow {
+    async fn stored(&self, lane: Lane) -> Result<u64, Error> {
+        self.0.stored(lane).await
+    }
+
+    async fn store(&self, lane: Lane, notes: Vec<Note>) -> Result<(), Error> {
+        let until = self.1.monotonic().saturating_add(Duration::from_secs(2));
+        self.1.sleep_until(until).await;
+        self.0.store(lane, notes).await
+    }
+}
+
+#[test]
+fn a_note_is_acknowledged_when_it_is_stored_and_not_before() {
+    let (rig, disk) = (Rig::new(), Memory::new());
+    let gateway = Gateway::new(
+        Arc::new(Everybody::sees(rig.car.clone())),
+        rig.clock(),
+        coachwork_gateway::Options::default(),
+    );
+    let gateway = gateway.storing(Arc::new(Slow(rig.inbox.clone(), rig.clock.clone())));
+    let (listener, connector) = memory::listen("gateway", &Limits::default());
+    rig.cable.plug(connector);
+    rig.spawn(gateway.serve(listener).map(drop));
+    let outbox = outbox(&rig, &disk);
+    let client = rig.client_of(&outbox);
+    outbox.put(note("slow")).unwrap();
+    rig.pass(Duration::from_millis(1900));
+    assert_eq!((outbox.counters().waiting, taken(&rig).len()), (1, 0));
+    rig.pass(Duration::from_millis(200));
+    assert_eq!((outbox.counters().waiting, taken(&rig).len()), (0, 1));
+    drop(client);
+}
+
+/// A car whose gateway was ended in the middle of a request, and its next one.
+#[test]
+fn a_queued_request_that_a_gateway_left_open_is_in_doubt_at_the_next_one() {
+    let place = std::env::temp_dir().join(format!("coachwork-queue-doubt-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&place);
+    let (rig, disk) = (Rig::new(), Memory::new());
+    let gateway = || {
+        let options = coachwork_gateway::Options::default();
+        let gateway = Gateway::new(Arc::new(Everybody::sees(rig.car.clone())), rig.clock(), options);
+        let keys = RequestKeys::open(&place, KeySync::Each).unwrap();
+        let (listener, connector) = memory::listen("gateway", &Limits::default());
+        rig.cable.plug(connector);
+        let (serving, ended) = futures::future::abortable(gateway.knowing(Arc::new(keys)).serve(listener));
+        rig.spawn(serving.map(drop));
+        ended
+    };
+    let first = gateway();
+    let outbox = outbox(&rig, &disk);
+    let client = rig.client_of(&outbox);
+    // It is asked of the car, which moves; what the gateway says of it is never heard, and it is killed.
+    let ask = |value: i64| {
+        let request = Request::new(id(&client, SEAT), value).with(Set::within(Duration::from_secs(600)));
+        client.set_queued(&request, Priority::Normal).unwrap()
+    };
+    assert!(matches!(rig.run(ask(10).outcome()), Outcome::Confirmed(_)));
+    rig.cable.lose_answers();
+    let heard = ask(20);
+    rig.settle();
+    // The file as it was before the outcome was written, as a kill in between leaves it.
+    first.abort();
+    rig.settle();
+    let file = place.join("keys");
+    let bytes = std::fs::read(&file).unwrap();
+    let last = bytes.len() - 34;
+    std::fs::write(&file, &bytes[..last]).unwrap();
+    let moved = rig.run(rig.car.write_path(SEAT, 50, Set::default())).unwrap();
+    rig.settle();
+    assert!(matches!(rig.run(moved.outcome()), Outcome::Confirmed(_)));
+    let second = gateway();
+    rig.cable.cut();
+    rig.pass(Duration::from_secs(60));
+    assert_eq!(rig.run(heard.outcome()), Outcome::InDoubt);
+    assert_eq!(rig.run(rig.car.read_path(SEAT)).unwrap().state, State::Valid(Value::Int(50)));
+    assert_eq!(outbox.counters().waiting, 0);
+    second.abort();
+    rig.settle();
+    std::fs::remove_dir_all(place).unwrap();
 }
 
 #[test]

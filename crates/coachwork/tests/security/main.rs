@@ -9,8 +9,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
-    clippy::needless_pass_by_value,
-    clippy::print_stderr
+    clippy::needless_pass_by_value
 )]
 
 mod floods;
