@@ -30,8 +30,8 @@ use config::{Config, MAX_CONFIG, Simulator, Tcp, Unix, WebSocket};
 
 /// Serve a vehicle to whoever may come in.
 ///
-/// Without a config, the simulated car on 127.0.0.1:6443, for this machine alone. With one: a bus, a log, a recording or the simulator, or several as one, by
-/// WebSocket, TCP and unix sockets, to whom the policy lets in. Once it listens it prints a line for each transport.
+/// Without a config, the simulated car on 127.0.0.1:6443, for this machine alone. With one: a bus, a log, a recording, the simulator or a memory, or several
+/// as one, by WebSocket, TCP, unix sockets and an MQTT broker, to whom the policy lets in. Once it listens it prints a line for each transport.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  coachwork serve\n  coachwork serve --simulator=7 --listen ws://127.0.0.1:0 --listen unix:/tmp/car.sock\n  coachwork serve car.toml\n  coachwork serve --check car.toml\n\nSIGHUP reads certificates, keys, policy and status lists anew; SIGTERM and Ctrl-C let peers go and stop."

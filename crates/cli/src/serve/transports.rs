@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use coachwork_gateway::Protocol;
 use coachwork_mqtt::{PeerBounds, SignIn};
 use coachwork_tokio::tls::{ClientTls, Identity, Roots, ServerTls};
-use coachwork_transport::{Limits, Listener as _};
+use coachwork_transport::{Limits, Listener as _, TransportError};
 use coachwork_websocket::Accept;
 
 use super::config::{Count, Listen, Mqtt};
@@ -62,8 +62,9 @@ pub(super) async fn open(listen: &Listen, folder: &Path, limits: &Limits) -> Res
         let shown = shown(folder, [&socket.certificate, &socket.key, &socket.clients])?;
         let accept = Accept::viss().at_path(&socket.path);
         let accept = socket.origins.iter().fold(accept, |accept, origin| accept.allowing_origin(origin));
-        let listener =
-            coachwork_websocket::listen(&socket.address.to_string(), limits).await.map_err(failure)?;
+        let listener = coachwork_websocket::listen(&socket.address.to_string(), limits)
+            .await
+            .map_err(|why| unheard(&why))?;
         let address = listener.address();
         let listener = match &shown {
             Some((Shown::Server { tls, .. }, _)) => listener.secured(tls),
@@ -76,8 +77,9 @@ pub(super) async fn open(listen: &Listen, folder: &Path, limits: &Limits) -> Res
     }
     for tcp in &listen.tcp {
         let shown = shown(folder, [&tcp.certificate, &tcp.key, &tcp.clients])?;
-        let listener =
-            coachwork_tokio::tcp::listen(&tcp.address.to_string(), limits).await.map_err(failure)?;
+        let listener = coachwork_tokio::tcp::listen(&tcp.address.to_string(), limits)
+            .await
+            .map_err(|why| unheard(&why))?;
         let address = listener.address();
         let (listener, scheme) = match &shown {
             Some((Shown::Server { tls, .. }, _)) => (listener.secured(tls), "tcps"),
@@ -90,7 +92,7 @@ pub(super) async fn open(listen: &Listen, folder: &Path, limits: &Limits) -> Res
     #[cfg(unix)]
     for unix in &listen.unix {
         let path = from(folder, &unix.path);
-        let listener = coachwork_tokio::unix::listen(&path, limits).await.map_err(failure)?;
+        let listener = coachwork_tokio::unix::listen(&path, limits).await.map_err(|why| unheard(&why))?;
         let url = format!("unix:{}", path.display());
         let protocol = Protocol::new("unix");
         open.push(Transport { entrance: Entrance::new(listener), url, shown: None, protocol });
@@ -103,6 +105,14 @@ pub(super) async fn open(listen: &Listen, folder: &Path, limits: &Limits) -> Res
         return Err(failure("this system has no unix sockets"));
     }
     Ok(open)
+}
+
+/// Why there is nothing to listen on; no link was lost where none could come.
+fn unheard(why: &TransportError) -> Failure {
+    match why {
+        TransportError::Io { peer, source } => failure(format_args!("cannot listen on {peer}: {source}")),
+        other => failure(other),
+    }
 }
 
 /// Whether all certificates are of use.
