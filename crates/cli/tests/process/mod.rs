@@ -67,11 +67,13 @@ impl Running {
 
     /// The first line of standard output that has this in it.
     pub(crate) fn line_with(&mut self, part: &str) -> String {
+        let end = Instant::now() + SOON;
         loop {
             let line = self.line();
             if line.contains(part) {
                 return line;
             }
+            assert!(Instant::now() < end, "never said {part:?}, but {line}");
         }
     }
 
