@@ -229,3 +229,21 @@ fn whoever_speaks_something_else_is_told_apart() {
     let error = block_on(Framed::connect(refusal, info(), &limits, &["v9"])).unwrap_err();
     assert_eq!(error.to_string(), "peer: none");
 }
+
+#[test]
+fn a_writer_with_nothing_to_write_keeps_next_to_nothing() {
+    use super::wire::{FrameKind, Writer};
+    let mut writer = Writer::new();
+    for _ in 0..3 {
+        for size in [100, 30_000, 7] {
+            writer.frame(FrameKind::Text, &[&vec![b'x'; size]]);
+        }
+        let waiting = writer.waiting().len();
+        writer.written(20_000);
+        assert_eq!(writer.waiting().len(), waiting - 20_000);
+        writer.written(waiting);
+        assert!(writer.waiting().is_empty() && writer.kept() < 1024);
+    }
+    writer.frame(FrameKind::Text, &[b"x"]);
+    assert!((16 * 1024..32 * 1024).contains(&writer.kept()), "room for as much as the last time");
+}

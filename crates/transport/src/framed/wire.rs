@@ -14,8 +14,10 @@ use crate::error::TransportError;
 pub const FRAME_HEADER: usize = 5;
 
 const BUFFER: usize = 16 * 1024;
-/// What a writer keeps allocated when it has nothing to write.
-const KEPT: usize = 64 * 1024;
+/// How much room a writer begins with at most, where the last time it needed as much.
+const ROOM: usize = 16 * 1024;
+/// What a writer keeps allocated when it has nothing to write: an answer or two.
+const KEPT: usize = 512;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FrameKind {
@@ -49,6 +51,9 @@ pub(super) struct Reader {
 pub(super) struct Writer {
     buffer: Vec<u8>,
     written: usize,
+    /// How much it has held since it was empty, and how much the time before.
+    most: usize,
+    last: usize,
 }
 
 impl Reader {
@@ -117,13 +122,16 @@ impl Reader {
 
 impl Writer {
     pub(super) fn new() -> Self {
-        Self { buffer: Vec::new(), written: 0 }
+        Self { buffer: Vec::new(), written: 0, most: 0, last: 0 }
     }
 
     /// Appends a frame. The caller has checked that its length fits four bytes.
     pub(super) fn frame(&mut self, kind: FrameKind, parts: &[&[u8]]) {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         let announced = u32::try_from(length).unwrap_or(u32::MAX);
+        if self.buffer.is_empty() {
+            self.buffer.reserve(self.last.min(ROOM));
+        }
         self.buffer.extend_from_slice(&announced.to_be_bytes());
         self.buffer.push(kind.number());
         for part in parts {
@@ -135,13 +143,21 @@ impl Writer {
         self.buffer.get(self.written..).unwrap_or_default()
     }
 
+    /// How much it keeps allocated.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     pub(super) fn written(&mut self, bytes: usize) {
+        self.most = self.most.max(self.buffer.len());
         self.written = self.written.saturating_add(bytes).min(self.buffer.len());
         if self.written == self.buffer.len() {
+            self.last = std::mem::take(&mut self.most);
             self.buffer.clear();
             self.buffer.shrink_to(KEPT);
             self.written = 0;
-        } else if self.written >= KEPT {
+        } else if self.written >= ROOM {
             self.buffer.drain(..self.written);
             self.written = 0;
         }
