@@ -510,14 +510,14 @@ impl fmt::Debug for RequestKeys {
 fn content(path: &str, value: &Value) -> Digest {
     fn feed(value: &WireValue, out: &mut Vec<u8>) {
         let (mark, count) = match value {
-            WireValue::Scalar(text) => (b's', text.len()),
+            WireValue::Scalar(text) | WireValue::Number(text) => (b's', text.len()),
             WireValue::Array(items) => (b'a', items.len()),
             WireValue::Struct(properties) => (b'o', properties.len()),
         };
         out.push(mark);
         out.extend_from_slice(&u64::try_from(count).unwrap_or(u64::MAX).to_le_bytes());
         match value {
-            WireValue::Scalar(text) => out.extend_from_slice(text.as_bytes()),
+            WireValue::Scalar(text) | WireValue::Number(text) => out.extend_from_slice(text.as_bytes()),
             WireValue::Array(items) => items.iter().for_each(|item| feed(item, out)),
             WireValue::Struct(properties) => {
                 for (name, value) in properties {

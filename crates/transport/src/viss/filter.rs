@@ -311,7 +311,7 @@ fn member<'t, 'a>(of: &'t RawValue<'a>, keys: &[&str]) -> Result<Option<&'t RawV
 
 fn as_text<'t>(value: &'t RawValue<'_>) -> Option<&'t str> {
     match value {
-        RawValue::Scalar(text) => Some(&text.0),
+        RawValue::Scalar(text) | RawValue::Number(text) => Some(&text.0),
         _ => None,
     }
 }

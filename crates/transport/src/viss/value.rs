@@ -19,6 +19,9 @@ use super::json::Json;
 pub enum WireValue {
     /// A scalar, as its text.
     Scalar(String),
+    /// A number that its sender did not put into quotation marks and that is no whole number of 64 bits: its digits may not be those that were
+    /// written, so that it is a value of every type but a string.
+    Number(String),
     /// An array, its elements scalars or structs.
     Array(Vec<Self>),
     /// A struct, as its properties by name.
@@ -48,6 +51,7 @@ impl WireValue {
     fn as_raw(&self) -> RawValue<'_> {
         match self {
             Self::Scalar(text) => RawValue::Scalar(Text(text.into())),
+            Self::Number(text) => RawValue::Number(Text(text.into())),
             Self::Array(items) => RawValue::Array(items.iter().map(Self::as_raw).collect()),
             Self::Struct(fields) => RawValue::Struct(
                 fields.iter().map(|(name, value)| (Text(name.into()), value.as_raw())).collect(),
@@ -57,7 +61,7 @@ impl WireValue {
 
     pub(crate) fn write(&self, json: &mut Json) {
         match self {
-            Self::Scalar(text) => {
+            Self::Scalar(text) | Self::Number(text) => {
                 json.text(text);
             }
             Self::Array(items) => {
@@ -98,6 +102,8 @@ pub(crate) type IsNumber = bool;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RawValue<'a> {
     Scalar(Text<'a>),
+    /// As [`WireValue::Number`].
+    Number(Text<'a>),
     Array(Vec<Self>),
     Struct(Vec<(Text<'a>, Self)>),
     /// What some servers send for a signal that was never set.
@@ -141,7 +147,11 @@ impl RawValue<'_> {
     /// Reads it as one scalar.
     pub(crate) fn scalar(&self, scalar: ScalarType) -> Result<Value, Error> {
         match self {
-            Self::Scalar(text) => parse_scalar(&text.0, scalar),
+            Self::Number(_) if scalar == ScalarType::String => {
+                let why = "a number that is not in quotation marks may have lost digits, and is no string";
+                Err(Error::new(ErrorKind::WrongType, why))
+            }
+            Self::Scalar(text) | Self::Number(text) => parse_scalar(&text.0, scalar),
             _ => Err(Error::new(ErrorKind::WrongType, format!("the value is no {}", scalar.name()))),
         }
     }
@@ -149,6 +159,7 @@ impl RawValue<'_> {
     pub(crate) fn into_wire(self) -> Option<WireValue> {
         Some(match self {
             Self::Scalar(text) => WireValue::Scalar(text.0.into_owned()),
+            Self::Number(text) => WireValue::Number(text.0.into_owned()),
             Self::Array(items) => {
                 WireValue::Array(items.into_iter().map(Self::into_wire).collect::<Option<_>>()?)
             }

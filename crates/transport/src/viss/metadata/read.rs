@@ -287,7 +287,7 @@ impl RawNode<'_> {
 fn text<'a>(member: Option<RawValue<'a>>, name: &str, path: &str) -> Result<Option<Text<'a>>, Error> {
     match member {
         None | Some(RawValue::Null) => Ok(None),
-        Some(RawValue::Scalar(text)) => Ok(Some(text)),
+        Some(RawValue::Scalar(text) | RawValue::Number(text)) => Ok(Some(text)),
         Some(_) => Err(unread(format!("its {name} is no text"), path)),
     }
 }

@@ -161,3 +161,20 @@ fn numbers_are_short() {
         assert_eq!(scalar_text(&value), text);
     }
 }
+
+/// A reader of JSON makes a double of it: `1.10` would arrive as `1.1`.
+#[test]
+fn a_number_that_may_have_lost_digits_is_no_string() {
+    let (text, number) = (Entry::actuator("A", DataType::STRING), Entry::actuator("A", DataType::DOUBLE));
+    for unquoted in ["1.10", "98765432109876543210", "-98765432109876543210"] {
+        let error = read(unquoted, &text).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongType, "{unquoted}");
+        let value: RawValue<'_> = serde_json::from_str(unquoted).unwrap();
+        let wire = value.into_wire().unwrap();
+        assert_eq!(wire.parse(&text).unwrap_err().kind(), ErrorKind::WrongType, "{unquoted}");
+        assert_eq!(wire.parse(&number).unwrap(), Value::Double(unquoted.parse().unwrap()));
+        assert_eq!(read(unquoted, &number).unwrap(), Value::Double(unquoted.parse().unwrap()));
+    }
+    assert_eq!(read("\"1.10\"", &text).unwrap(), "1.10".into());
+    assert_eq!(read("18446744073709551615", &text).unwrap(), "18446744073709551615".into());
+}

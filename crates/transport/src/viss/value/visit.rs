@@ -119,7 +119,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<RawValue<'de>, E> {
-        TextVisitor.visit_f64(value).map(RawValue::Scalar)
+        TextVisitor.visit_f64(value).map(RawValue::Number)
     }
 
     fn visit_unit<E>(self) -> Result<RawValue<'de>, E> {
