@@ -52,7 +52,12 @@ fn look(data: &[u8]) -> Option<(usize, usize, u64)> {
     std::fs::write(&path, &file).expect("it can be written");
     let mut opened = None;
     let used = allocation_counter::measure(|| opened = Some(RequestKeys::open(&place.0, sync)));
-    assert!(used.bytes_max <= 64 * file.len() as u64 + (1 << 20), "{} bytes for {}", used.bytes_max, file.len());
+    assert!(
+        used.bytes_max <= 64 * file.len() as u64 + (1 << 20),
+        "{} bytes for {}",
+        used.bytes_max,
+        file.len()
+    );
     let found = || std::fs::read(&path).expect("it is there");
     let (keys, expected) = match (opened.expect("it was opened"), expected) {
         (Ok(keys), Some(expected)) => (keys, expected),

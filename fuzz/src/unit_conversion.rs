@@ -42,7 +42,10 @@ pub fn converted(data: &[u8]) -> Option<f64> {
         assert!(value.abs() > f64::MAX / 1e7, "{value} {from} is too much in {to}");
     } else if again.is_infinite() {
         // There was rounded up, and back that is beyond the range.
-        assert!(value.abs() > f64::MAX * (1.0 - 4.0 * f64::EPSILON), "{value} {from} is {out} {to}, and {again} {from}");
+        assert!(
+            value.abs() > f64::MAX * (1.0 - 4.0 * f64::EPSILON),
+            "{value} {from} is {out} {to}, and {again} {from}"
+        );
     } else if value == 0.0 || value.abs().min(out.abs()) > 1e-290 {
         let shift = if from.quantity() == Some("temperature") { 64.0 } else { 0.0 };
         let bound = 4.0 * f64::EPSILON * value.abs().max(shift);

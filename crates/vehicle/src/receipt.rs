@@ -1,4 +1,4 @@
-//! A receipt says what became of a request to move something: accepted, then confirmed, refused or timed out.
+//! A receipt says what became of a request to move something: accepted, then confirmed, refused, timed out, or left in doubt.
 //!
 //! *Invariant:* a receipt settles once; after its deadline it is timed out, whoever looks. Dropping it cancels nothing.
 //! *Next:* `board/ledger.rs` (which keeps the open ones), `request.rs` (what is asked).
