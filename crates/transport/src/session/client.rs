@@ -13,18 +13,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use coachwork_vehicle::{
-    Catalogue, Credential, Datapoint, Each, Entry, Error, ErrorKind, Event, Filter, Monotonic, Operation,
-    Points, Reason, ReasonKind, SignalId, Stage, State, Subscribe,
+    Catalogue, Credential, Error, ErrorKind, Filter, Monotonic, Operation, SignalId, Subscribe,
 };
 
 pub use self::arrived::{Arrived, Reply};
 use super::{Moment, Ticket};
 use crate::delivery::Delivery;
 use crate::limits::Limits;
-use crate::message::Message;
 use crate::viss::{
-    Call, Dialect, Form, Group, Metadata, OneOrMany, Operator, Outline, RawItem, RawReceipt, RawReply,
-    Request, SetItem, Standard, SubscriptionId, Target, Text, Wanted, WireValue, protocol, whole_period,
+    Call, Dialect, Form, Group, Operator, Request, SetItem, Standard, SubscriptionId, Target, Wanted,
+    WireValue, whole_period,
 };
 
 /// The client's side of one connection.

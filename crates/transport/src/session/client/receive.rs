@@ -3,7 +3,17 @@
 //! *Invariant:* an answer settles the request that it names, or none; what is told of a subscription that is gone is nothing.
 //! *Next:* `arrived.rs` (the meanings), `../client.rs` (the requests that are open).
 
-use super::*;
+use std::collections::HashMap;
+
+use coachwork_vehicle::{
+    Datapoint, Each, Entry, Error, ErrorKind, Event, Points, Reason, ReasonKind, SignalId, Stage, State,
+};
+
+use super::{Arrived, ClientSession, Kind, Moment, Open, Reply, Ticket};
+use crate::message::Message;
+use crate::viss::{
+    Call, Metadata, OneOrMany, Outline, RawItem, RawReceipt, RawReply, SubscriptionId, Text, protocol,
+};
 
 impl ClientSession {
     /// Takes a message of the server.
