@@ -156,8 +156,9 @@ impl<R: BufRead> BlfReader<R> {
             None if sealed => return self.too_long(),
             _ => return Found::TooLittle,
         };
-        if !after.starts_with(MAGIC)
-            && let Some(inner) = self.wrong_size(bytes, len, after, object::usual_size(kind))
+        let usual = object::usual_size(kind, bytes);
+        if (len > usual || !after.starts_with(MAGIC))
+            && let Some(inner) = self.wrong_size(bytes, len, after, usual)
         {
             self.start += inner;
             return Found::Flaw(RecordFault::Damaged("an object's size leads into the next").into());
@@ -174,15 +175,13 @@ impl<R: BufRead> BlfReader<R> {
         }
     }
 
-    /// Where the next object begins inside of this one, when nothing begins after it: then its size is wrong.
+    /// Where the next object begins inside of this one, when it is unusually long or nothing begins after it: then its size is wrong.
     #[cold]
     fn wrong_size(&self, bytes: &[u8], len: usize, after: &[u8], usual: usize) -> Option<usize> {
-        let ends_well = match after.get(..LOOK_AHEAD) {
-            Some(next) => self.magic.find(next).is_some_and(|gap| gap <= MAX_PADDING),
-            // Nothing comes after it. That is how the last one ends.
-            None => len <= usual,
-        };
-        if ends_well {
+        let begins = |next| self.magic.find(next).is_some_and(|gap| gap <= MAX_PADDING);
+        // Nothing comes after the last one.
+        let ends_well = after.get(..LOOK_AHEAD).is_none_or(begins);
+        if ends_well && len <= usual {
             return None;
         }
         // It may begin in this object's last bytes and end behind it.

@@ -45,12 +45,18 @@ pub(super) fn is_frame(kind: u32) -> bool {
     )
 }
 
-/// The longest that an object of this type usually is; one that is longer may be so by damage.
-pub(super) fn usual_size(kind: u32) -> usize {
+/// The longest that this object, of this type, usually is; one that is longer may be so by damage. No object is as short as what it has to spare.
+#[inline]
+pub(super) fn usual_size(kind: u32, object: &[u8]) -> usize {
     // The longer header and what the type has, with data in full.
     40 + match kind {
+        CAN_MESSAGE => 16,
+        CAN_ERROR => 8,
         CAN_FD_MESSAGE => 84,
-        CAN_FD_MESSAGE_64 | CAN_FD_ERROR_64 => 44 + Frame::MAX_FD + 16,
+        CAN_FD_MESSAGE_64 | CAN_FD_ERROR_64 => {
+            let valid = le16(object, 4).and_then(|header| object.get(usize::from(header) + 2));
+            44 + valid.map_or(0, |valid| usize::from(*valid)) + 12
+        }
         _ => 32,
     }
 }

@@ -489,3 +489,33 @@ proptest! {
         prop_assert!((100..110).all(|id| ids.contains(&id)), "{ids:?} {errors:?}");
     }
 }
+
+/// A size that grew by what the next objects take would hide them without a word.
+#[test]
+fn an_object_that_swallows_others_is_told_and_they_are_read() {
+    let mut body = vec![0; 40 + 8];
+    (body[0], body[1], body[2]) = (1, 8, 8);
+    let short_fd = object(101, 1, 2, 5, &body);
+    let error = object(2, 1, 2, 5, &[1, 0, 0, 0]);
+    for first in [message(500), short_fd, error] {
+        // One, and two, and two with the padding between them.
+        for (swallowed, more) in [(1, 0), (2, 0), (2, 44)] {
+            let mut content = first.clone();
+            let size = first.len() + swallowed * 48 + more;
+            content[8..12].copy_from_slice(&u32::try_from(size).unwrap().to_le_bytes());
+            let rest: Vec<u8> = (0..6).flat_map(message).collect();
+            content.extend(rest);
+            let (ids, errors) = frames(&file(&[(false, &content)]));
+            assert_eq!((&ids[..], errors.len()), (&[0, 1, 2, 3, 4, 5][..], 1), "{size} {errors:?}");
+        }
+    }
+}
+
+/// A longer object than any writer's is a frame all the same, where nothing begins inside of it.
+#[test]
+fn an_object_may_be_longer_than_is_known() {
+    let mut body = vec![1, 0, 0, 2, 7, 0, 0, 0];
+    body.extend([0; 80]);
+    let content = [object(1, 1, 2, 5, &body), message(8)].concat();
+    assert_eq!(frames(&file(&[(false, &content)])), (vec![7, 8], vec![]));
+}
