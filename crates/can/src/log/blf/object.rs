@@ -45,7 +45,8 @@ pub(super) fn is_frame(kind: u32) -> bool {
     )
 }
 
-/// The longest that this object, of this type, usually is; one that is longer may be so by damage. No object is as short as what it has to spare.
+/// The longest that this object, of this type, usually is; one that is longer may be so by damage. What this leaves to
+/// spare is less than a frame's object takes, so that none hides in it, where data is written as the type has it.
 #[inline]
 pub(super) fn usual_size(kind: u32, object: &[u8]) -> usize {
     // The longer header and what the type has, with data in full.
